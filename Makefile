@@ -1,0 +1,40 @@
+# `make` alone lists what there is. README.md gives the same steps without make.
+
+PYTHON ?= python3
+RUN := .venv/bin/python
+ifeq ($(OS),Windows_NT)
+RUN := .venv/Scripts/python.exe
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help env book test lab serve notebooks mutants clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+env:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found: install Python 3.11, 3.12 or 3.13 (python.org/downloads)" >&2; exit 1; }
+	@$(PYTHON) book/environment.py
+
+book: env  ## create .venv, run every notebook, build _build/html/index.html
+	@$(RUN) book/build.py
+
+test: book  ## run every test (builds the book first)
+	@$(RUN) tests/find_browser.py >/dev/null
+	@$(RUN) -m pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg tests chapters
+
+lab: env  ## open the chapters in JupyterLab
+	@$(RUN) -m jupyterlab chapters
+
+serve: book  ## show the built book on http://127.0.0.1:8000
+	@$(RUN) -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+notebooks: env  ## run every notebook in place and store its outputs in canonical form
+	@$(RUN) book/notebooks.py
+
+mutants: env  ## break the code on purpose, one fault at a time: each must turn a test red
+	@$(RUN) tests/mutants.py
+
+clean:  ## remove everything that was built (.venv stays)
+	@rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

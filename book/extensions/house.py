@@ -1,0 +1,109 @@
+"""What the site needs beyond Jupyter Book: MathJax and icons from the site itself, links to raw HTML
+anchors, and pages that are right before any script has run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from importlib.metadata import files
+from pathlib import Path
+
+from docutils import nodes
+from docutils.transforms import Transform
+from sphinx.application import Sphinx
+
+MATHJAX = "sphinx-mathjax-offline/static/mathjax/"
+MATHJAX_SCRIPT = "tex-chtml.js"
+MATHJAX_FONTS = "output/chtml/fonts/woff-v2"
+ANCHOR = re.compile(r"<[a-z][^>]*?\s(?:id|name)=[\"']([^\"']+)[\"']", re.IGNORECASE)
+ICON_FONT = re.compile(r"@font-face\{[^}]*Font Awesome[^}]*\}|(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}")
+UNUSED = ("scripts/fontawesome.js", "scripts/*.map", "scripts/*.LICENSE.txt", "styles/*.map", "vendor",
+          "*webpack-macros.html", "locales", "images/logo_jupyterhub.svg", "images/logo_deepnote.svg",
+          "images/logo_jupyterlite.svg")
+
+
+class RawAnchors(Transform):
+    """Let `[text](page.md#name)` and `[text](#name)` point at `<a id="name"></a>`, as on GitHub."""
+
+    default_priority = 870  # before MyST resolves `#name`
+
+    def apply(self) -> None:
+        slugs = dict(getattr(self.document, "myst_slugs", {}))
+        for raw in self.document.findall(nodes.raw):
+            if "html" in raw.get("format", ""):
+                for name in ANCHOR.findall(raw.astext()):
+                    slugs.setdefault(name, (raw.line or 0, name, name))
+        self.document.myst_slugs = slugs
+        env = self.document.settings.env
+        env.metadata[env.docname]["myst_slugs"] = slugs
+
+
+def mathjax_folder() -> Path:
+    """Where pip put MathJax's files.
+
+    Raises FileNotFoundError when the package that carries them is not installed.
+    """
+    for file in files("sphinx-mathjax-offline") or []:
+        if file.as_posix().endswith(MATHJAX + MATHJAX_SCRIPT):
+            return Path(file.locate()).parent
+    raise FileNotFoundError("MathJax's files: install requirements.txt")
+
+
+def copy_mathjax(static: Path) -> None:
+    """Copy the script and its fonts, which is all that a page with mathematics loads."""
+    source, target = mathjax_folder(), static / "mathjax"
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source / MATHJAX_SCRIPT, target / MATHJAX_SCRIPT)
+    shutil.copytree(source / MATHJAX_FONTS, target / MATHJAX_FONTS, dirs_exist_ok=True)
+
+
+def drop_unused(static: Path) -> None:
+    """Remove the theme's icon fonts (book.css draws the few icons in use) and its source maps."""
+    for pattern in UNUSED:
+        for path in static.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    theme = static / "styles" / "pydata-sphinx-theme.css"
+    text = ICON_FONT.sub("", theme.read_text(encoding="utf-8"))
+    theme.write_text(re.sub(r"/\*# sourceMappingURL=.*?\*/", "", text), encoding="utf-8")
+    for file in [*static.glob("scripts/*.js"), *static.glob("styles/*.css")]:
+        text = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(r"(//|/\*)# sourceMappingURL=\S+( ?\*/)?", "", text), encoding="utf-8")
+
+
+def finish_pages(site: Path, root: str) -> None:
+    """Light colours until a script knows better; index.html is the landing page, not a redirect."""
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        if 'data-theme="auto"' in text:
+            page.write_text(text.replace('data-theme="auto"', 'data-theme="light"', 1), encoding="utf-8")
+    if root != "index":
+        shutil.copy2(site / f"{root}.html", site / "index.html")
+
+
+def only_where_needed(app: Sphinx, name: str, template: str, context: dict, doctree: object) -> None:
+    """Take MathJax off pages without mathematics: Sphinx also adds it where only a subpage has some."""
+    if 'class="math ' in context.get("body", ""):
+        return
+
+    def is_mathjax(script: object) -> bool:
+        text = f"{getattr(script, 'filename', script)} {getattr(script, 'attributes', {}).get('body', '')}"
+        return "mathjax" in text.lower()
+
+    context["script_files"] = [s for s in context.get("script_files", []) if not is_mathjax(s)]
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    if error is None and app.builder.format == "html":
+        static = Path(app.outdir, "_static")
+        copy_mathjax(static)
+        drop_unused(static)
+        finish_pages(Path(app.outdir), app.config.master_doc)
+
+
+def setup(app: Sphinx) -> dict:
+    app.config.mathjax_path = f"mathjax/{MATHJAX_SCRIPT}"
+    app.add_config_value("comments_config", {}, "")  # jupyter-book sets it for an extension left out here
+    app.add_transform(RawAnchors)
+    app.connect("html-page-context", only_where_needed, priority=900)
+    app.connect("build-finished", finish, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,223 @@
+// The widget host: makes the widgets of a built page work with no kernel and no other file.
+//
+// MyST-NB writes the state of all widgets of a page into one <script>, and a small <script> where each was
+// displayed. This reads both, draws the ipywidgets controls that the course uses as native inputs, runs jslink,
+// and mounts each anywidget. When it is done, <html data-widgets> is "ready", or "error" if anything failed.
+(() => {
+  "use strict";
+  const STATE = 'script[type="application/vnd.jupyter.widget-state+json"]';
+  const VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]';
+  const models = new Map();
+
+  /** The front-end half of a widget, as far as views rely on it. */
+  class Model {
+    constructor(id, { model_name: name, state, buffers = [] }) {
+      this.id = id;
+      this.name = name;
+      this.state = state;
+      this.listeners = new Map();
+      for (const { path, data } of buffers) this.#put(path, bytes(data));
+    }
+
+    #put(path, value) {
+      const last = path[path.length - 1];
+      path.slice(0, -1).reduce((branch, step) => branch[step], this.state)[last] = value;
+    }
+
+    get(name) {
+      return this.state[name];
+    }
+
+    set(name, value) {
+      if (typeof name === "object") {
+        for (const [key, each] of Object.entries(name)) this.set(key, each);
+        return;
+      }
+      if (this.state[name] === value) return;
+      this.state[name] = value;
+      this.#tell(`change:${name}`, value);
+      this.#tell("change");
+    }
+
+    on(event, listener) {
+      if (!this.listeners.has(event)) this.listeners.set(event, new Set());
+      this.listeners.get(event).add(listener);
+    }
+
+    off(event, listener) {
+      if (listener) this.listeners.get(event)?.delete(listener);
+      else if (event) this.listeners.delete(event);
+      else this.listeners.clear();
+    }
+
+    #tell(event, value) {
+      for (const listener of [...(this.listeners.get(event) ?? [])]) listener(this, value);
+    }
+
+    save_changes() {}
+
+    send() {}
+
+    widget_manager = { get_model: async (reference) => resolve(reference) };
+  }
+
+  const bytes = (base64) => new DataView(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer);
+
+  function resolve(reference) {
+    const model = models.get(reference.replace("IPY_MODEL_", ""));
+    if (!model) throw new Error(`the page holds no widget ${reference}`);
+    return model;
+  }
+
+  function node(tag, attributes = {}, children = []) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    made.append(...children);
+    return made;
+  }
+
+  function link(model) {
+    const [[from, source], [to, target]] = [model.get("source"), model.get("target")];
+    const [a, b] = [resolve(from), resolve(to)];
+    const copy = () => b.set(target, a.get(source));
+    copy();
+    a.on(`change:${source}`, copy);
+    if (model.name === "LinkModel") b.on(`change:${target}`, () => a.set(source, b.get(target)));
+  }
+
+  const labelled = (model, ...controls) =>
+    node("label", { class: "widget-control" }, [node("span", {}, [model.get("description") || model.name]), ...controls]);
+
+  /** A native range input; `toInput` and `fromInput` translate between the value and where the thumb stands. */
+  function slider(model, { step, toInput = (x) => x, fromInput = (x) => x, text }) {
+    const [min, max] = [model.get("min"), model.get("max")];
+    const input = node("input", { type: "range", min, max, step });
+    const output = node("output", { "aria-live": "off" });
+    const show = () => {
+      const value = model.get("value");
+      if (fromInput(Number(input.value)) !== value) input.value = toInput(value);
+      input.setAttribute("aria-valuetext", text(value));
+      output.textContent = text(value);
+    };
+    input.addEventListener("input", () => model.set("value", fromInput(Number(input.value))));
+    model.on("change:value", show);
+    show();
+    return labelled(model, input, output);
+  }
+
+  const DRAW = {
+    FloatLogSliderModel(model) {
+      const base = model.get("base");
+      const toInput = (value) => Math.log(value) / Math.log(base);
+      return slider(model, {
+        step: model.get("step"), toInput, fromInput: (exponent) => base ** exponent,
+        text: (value) => String(Number(value.toPrecision(3))),
+      });
+    },
+
+    IntSliderModel: (model) => slider(model, { step: model.get("step"), text: String }),
+
+    DropdownModel(model) {
+      const options = model.get("_options_labels").map((label) => node("option", {}, [label]));
+      const input = node("select", {}, options);
+      const show = () => { input.selectedIndex = model.get("index"); };
+      input.addEventListener("change", () => model.set("index", input.selectedIndex));
+      model.on("change:index", show);
+      show();
+      return labelled(model, input);
+    },
+
+    CheckboxModel(model) {
+      const input = node("input", { type: "checkbox" });
+      const show = () => { input.checked = model.get("value"); };
+      input.addEventListener("change", () => model.set("value", input.checked));
+      model.on("change:value", show);
+      show();
+      return labelled(model, input);
+    },
+
+    VBoxModel: (model) => box(model, "widget-vbox"),
+    HBoxModel: (model) => box(model, "widget-hbox"),
+    AnyModel: mount,
+  };
+
+  async function box(model, name) {
+    const children = model.get("children").map(resolve);
+    const root = node("div", { class: name });
+    const explorer = children.find((child) => child.get("explorer"));
+    if (explorer) {
+      root.dataset.explorer = explorer.get("explorer");
+      root.setAttribute("role", "group");
+      root.setAttribute("aria-label", explorer.get("label"));
+    }
+    for (const child of children) root.append(await draw(child));
+    return root;
+  }
+
+  const modules = new Map();
+
+  /** Import a module that exists as text only. A blob URL works from file:// as well. */
+  function load(source) {
+    if (!modules.has(source)) {
+      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+      modules.set(source, import(url).finally(() => URL.revokeObjectURL(url)));
+    }
+    return modules.get(source);
+  }
+
+  const styles = new Set();
+
+  function style(css) {
+    if (!css || styles.has(css)) return;
+    styles.add(css);
+    document.head.append(node("style", {}, [css]));
+  }
+
+  async function mount(model) {
+    style(model.get("_css"));
+    const { default: exported } = await load(model.get("_esm"));
+    const widget = typeof exported === "function" ? await exported() : exported;
+    const el = node("div", { class: "widget-any" });
+    if (!model.initialized) {
+      model.initialized = true;
+      await widget.initialize?.({ model });
+    }
+    await widget.render?.({ model, el });
+    return el;
+  }
+
+  function draw(model) {
+    const drawer = DRAW[model.name];
+    if (!drawer) throw new Error(`the widget host cannot draw a ${model.name}`);
+    return drawer(model);
+  }
+
+  async function show(script) {
+    try {
+      const root = await draw(resolve(JSON.parse(script.textContent).model_id));
+      script.replaceWith(root);
+    } catch (error) {
+      const note = `This explorer could not start: ${error.message}`;
+      script.replaceWith(node("p", { class: "widget-error", role: "alert" }, [note]));
+      throw error;
+    }
+  }
+
+  async function start() {
+    for (const script of document.querySelectorAll(STATE)) {
+      for (const [id, description] of Object.entries(JSON.parse(script.textContent).state)) {
+        models.set(id, new Model(id, description));
+      }
+    }
+    for (const model of models.values()) if (/^(Directional)?LinkModel$/.test(model.name)) link(model);
+    const results = await Promise.allSettled([...document.querySelectorAll(VIEW)].map(show));
+    const failed = results.filter((result) => result.status === "rejected");
+    for (const { reason } of failed) console.error(reason);
+    return failed.length ? "error" : "ready";
+  }
+
+  const finish = (outcome) => { document.documentElement.dataset.widgets = outcome; };
+  const begin = () => start().then(finish, (error) => { console.error(error); finish("error"); });
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
+  else begin();
+})();
