@@ -1,0 +1,218 @@
+"""Figures. Each function draws the arrays it is given, computes nothing and returns None.
+
+Colours come from palette.json, which the JavaScript explorers read too. Every function takes
+``ax``, a matplotlib Axes to draw into; without one it makes a figure of its own.
+"""
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+#: Colours by role; "weights" is the sequential scale from 0 to the shared maximum.
+PALETTE: dict = json.loads(Path(__file__).with_name("palette.json").read_text())
+
+_WEIGHTS = LinearSegmentedColormap.from_list("d2lmini", PALETTE["weights"])
+_LINE = 2.2
+
+
+def fit(
+    keys, values, queries, curves, truth=None, title=None, ax=None, bands=None, labels=None
+) -> None:
+    """Data as points and one curve per estimate, over x.
+
+    keys (n,), values (n,), queries (m,) ascending; curves: dict label -> (m,), where NaN shows as
+    a gap; truth (m,) dashed. bands: dict label -> (low (m,), high (m,)), shaded in the colours of
+    the curves, first to first. labels: the two axes, instead of query and value.
+    """
+    ax = ax or _figure()
+    for (label, (low, high)), look in zip((bands or {}).items(), _looks(), strict=False):
+        ax.fill_between(queries, low, high, color=look["color"], alpha=0.2, lw=0, label=label)
+    ax.plot(keys, values, "o", color=PALETTE["data"], markersize=5, label="data")
+    if truth is not None:
+        ax.plot(queries, truth, "--", color=PALETTE["truth"], linewidth=1.6, label="truth")
+    for (label, curve), look in zip(curves.items(), _looks(), strict=False):
+        ax.plot(queries, curve, **look, linewidth=_LINE, label=label)
+        known = np.isfinite(np.pad(np.asarray(curve, float), 1, constant_values=np.nan))
+        alone = known[1:-1] & ~known[:-2] & ~known[2:]  # a point between two gaps: no line shows it
+        ax.plot(np.asarray(queries)[alone], np.asarray(curve)[alone], ".", color=look["color"])
+    _finish(ax, *(labels or ("query q, key k", "value v")), title, legend=True)
+
+
+def fits(keys, values, queries, curves, truth=None, title=None) -> None:
+    """Small multiples of ``fit``: one panel per estimate, under its label, all on the same axes."""
+    axes = _panels(len(curves))
+    for axis, (label, curve) in zip(axes, curves.items(), strict=True):
+        fit(keys, values, queries, {label: curve}, truth, ax=axis)
+        axis.get_legend().remove()
+        axis.set_title(label, color=PALETTE["text"], fontsize=12)
+    _outer_labels(axes)
+    if title:
+        axes[0].figure.suptitle(title, color=PALETTE["text"], fontsize=13)
+
+
+def errors(x, curves, labels=("bandwidth σ", "error"), marks=None, title=None, ax=None) -> None:
+    """Errors over a bandwidth or a sample size, both axes logarithmic: powers are straight lines.
+
+    x (p,) ascending and positive; curves: dict label -> (p,), where NaN and infinity show as gaps;
+    labels: the two axes; marks: dict label -> (x, y), one point each, such as a minimum.
+    """
+    ax = ax or _figure()
+    for (label, curve), look in zip(curves.items(), _looks(), strict=False):
+        dots = {"marker": "o", "markersize": 4.5} if len(x) < 15 else {}
+        ax.loglog(x, curve, **look, **dots, linewidth=_LINE, label=label)
+    for (label, (at, height)), shape in zip((marks or {}).items(), "ovsD^", strict=False):
+        look = {"color": PALETTE["text"], "markerfacecolor": "white", "markersize": 8}
+        ax.plot(at, height, shape, **look, linestyle="none", zorder=3, label=label)
+    _finish(ax, *labels, title, legend=True)
+    for axis, (low, high) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+        steps = (1,) if high > 1000 * low else (1, 2, 5)
+        axis.set_major_locator(LogLocator(subs=steps, numticks=20))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def history(curves, label="mean loss", levels=None, log=False, title=None, ax=None) -> None:
+    """What a training run saw, over its steps 0, 1, ...
+
+    curves: dict label -> (steps + 1,), shorter ones end earlier; label: the vertical axis, log or
+    not; levels: dict label -> number, each a dashed horizontal line to compare with.
+    """
+    ax = ax or _figure()
+    for (name, curve), look in zip(curves.items(), _looks(), strict=False):
+        ax.plot(range(len(curve)), curve, **look, linewidth=_LINE, label=name)
+    for (name, height), dashes in zip((levels or {}).items(), ("--", ":", "-."), strict=False):
+        look = {"color": PALETTE["truth"], "linestyle": dashes, "linewidth": 1.6}
+        ax.axhline(height, **look, label=name)
+    if log:
+        ax.set_yscale("log")
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    _finish(ax, "step", label, title, legend=True)
+
+
+def heatmap(queries, keys, weights, ax=None, title=None) -> None:
+    """Attention weights as colour: rows are queries (up), columns are keys (across), in x units.
+
+    queries (m,), keys (n,); weights (m, n), or a dict title -> (m, n) whose panels share one
+    colour scale, from 0 to the largest weight of all, and one colour bar. With a dict, ``ax`` is
+    a sequence of Axes, one per panel. Each cell reaches halfway to its neighbours.
+    """
+    panels = weights if isinstance(weights, dict) else {title: weights}
+    axes = _panels(len(panels)) if ax is None else np.ravel(ax)
+    rows, columns = np.argsort(queries), np.argsort(keys)
+    edges = _edges(np.asarray(keys)[columns]), _edges(np.asarray(queries)[rows])
+    top = max(float(np.max(panel, initial=0)) for panel in panels.values()) or 1.0
+    for axis, (name, panel) in zip(axes, panels.items(), strict=True):
+        cells = np.asarray(panel)[np.ix_(rows, columns)]
+        image = axis.pcolormesh(*edges, cells, cmap=_WEIGHTS, vmin=0, vmax=top)
+        _finish(axis, "key k (columns)", "query q (rows)", name, grid=False)
+    if ax is None:
+        _outer_labels(axes)
+    figure = axes[0].figure
+    bar = figure.colorbar(image, ax=list(axes), pad=0.02, label="attention weight")
+    bar.outline.set_visible(False)
+    if title and isinstance(weights, dict):
+        figure.suptitle(title, color=PALETTE["text"], fontsize=13)
+
+
+def weights(keys, weights, query=None, ax=None) -> None:
+    """One row of attention weights as stems over the keys; the query as a dashed vertical line.
+
+    keys (n,), weights (n,), query a number.
+    """
+    ax = ax or _figure()
+    color = PALETTE["estimate"]
+    ax.vlines(keys, 0, weights, color=color, linewidth=1.8)
+    ax.plot(keys, weights, "o", color=color, markersize=5, label="attention weight of a key")
+    if query is not None:
+        ax.axvline(query, color=PALETTE["query"], linestyle="--", linewidth=1.8, label="query q")
+    _finish(ax, "key k", "attention weight", None, legend=True, bottom=0)
+
+
+def kernels(u, shapes, ax=None, labels=("u = (q − k) / σ", "K(u)")) -> None:
+    """Kernels over u = (q - k) / sigma. u (p,) ascending; shapes: dict name -> K(u), each (p,)."""
+    ax = ax or _figure()
+    for (name, shape), look in zip(shapes.items(), _looks(), strict=False):
+        ax.plot(u, shape, **look, linewidth=_LINE, label=name)
+    _finish(ax, *labels, None, legend=True, bottom=0)
+
+
+def _figure(width=6.4, height=3.6, **grid):
+    """Axes of a new white figure, as wide as the text of the book."""
+    return plt.subplots(
+        figsize=(width, height), dpi=110, facecolor="white", layout="constrained", **grid
+    )[1]
+
+
+def _panels(count):
+    """Axes for count panels: one, or rows of two, beyond four rows of three, that share axes."""
+    if count == 1:
+        return np.array([_figure(5.6, 4.2)])
+    columns = 2 if count <= 4 else 3
+    rows = -(-count // columns)
+    size = 6.4, 0.6 + 5.2 / columns * rows
+    axes = _figure(*size, nrows=rows, ncols=columns, sharex=True, sharey=True).ravel()
+    for spare in axes[count:]:
+        spare.remove()
+    return axes[:count]
+
+
+def _outer_labels(axes) -> None:
+    """Label only the panels with nothing to their left, or nothing below."""
+    columns = axes[0].get_subplotspec().get_gridspec().ncols
+    for i, axis in enumerate(axes):
+        left, bottom = i % columns == 0, i + columns >= len(axes)
+        axis.tick_params(labelleft=left, labelbottom=bottom)
+        axis.yaxis.label.set_visible(left)
+        axis.xaxis.label.set_visible(bottom)
+
+
+def _looks():
+    """Colour and line style of one curve after another, twelve in all."""
+    roles = ("estimate", "query", "second", "third")
+    for style in ("-", (0, (4, 1.5)), (0, (1, 1.2))):
+        for role in roles:
+            yield {"color": PALETTE[role], "linestyle": style}
+
+
+def _edges(centres):
+    """Cell edges (n + 1,) halfway between sorted centres (n,)."""
+    if len(centres) == 1:
+        return centres[0] + np.array([-0.5, 0.5])
+    middle = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate([[2 * centres[0] - middle[0]], middle, [2 * centres[-1] - middle[-1]]])
+
+
+def _finish(ax, x, y, title, legend=False, grid=True, bottom=None) -> None:
+    """Labels, grid and frame; the legend stands above the picture, where it hides no data."""
+    ax.set_facecolor("white")
+    ax.set_xlabel(x, color=PALETTE["text"], fontsize=11)
+    ax.set_ylabel(y, color=PALETTE["text"], fontsize=11)
+    ax.tick_params(color=PALETTE["truth"], labelcolor=PALETTE["text"], labelsize=10)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(PALETTE["truth"])
+    ax.set_axisbelow(True)
+    ax.grid(visible=grid, **({"color": PALETTE["grid"]} if grid else {}))
+    ax.set_ylim(bottom=bottom)
+    above = 6 + (18 * _legend(ax) if legend else 0)
+    if title:
+        ax.set_title(title, color=PALETTE["text"], fontsize=12, pad=above)
+
+
+def _legend(ax) -> int:
+    """A legend above the axes, in as many columns as fit; returns its number of rows."""
+    labels = ax.get_legend_handles_labels()[1]
+    room = 80 * ax.figure.get_figwidth() * ax.get_position().width  # in points
+    for rows in range(1, len(labels) + 1):
+        columns = -(-len(labels) // rows)
+        filled = np.array_split(labels, columns)
+        if sum(48 + 6 * max(map(len, column)) for column in filled) <= room:
+            break
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, fontsize=10,
+        borderaxespad=0.2, handlelength=1.8, columnspacing=1.2, labelcolor=PALETTE["text"],
+    )  # fmt: skip
+    return rows

@@ -1,0 +1,228 @@
+"""The figures: read back from the drawn objects and from rendered pixels."""
+
+import json
+import re
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex, to_rgb
+
+import d2lmini
+from d2lmini import plots
+
+SAMPLE = d2lmini.data.sine_power()
+WEIGHTS = d2lmini.nadaraya_watson(SAMPLE.queries, SAMPLE.keys, SAMPLE.values, sigma=0.5)[1]
+CALLS = {
+    "fit": lambda **k: plots.fit(
+        SAMPLE.keys, SAMPLE.values, SAMPLE.queries, {"estimate": SAMPLE.truth}, SAMPLE.truth, **k
+    ),
+    "heatmap": lambda **k: plots.heatmap(SAMPLE.queries, SAMPLE.keys, WEIGHTS, **k),
+    "weights": lambda **k: plots.weights(SAMPLE.keys, WEIGHTS[25], 2.5, **k),
+    "kernels": lambda **k: plots.kernels(np.linspace(-2, 2, 9), {"a": np.ones(9)}, **k),
+}
+LABELS = {
+    "fit": ("query q, key k", "value v"),
+    "heatmap": ("key k (columns)", "query q (rows)"),
+    "weights": ("key k", "attention weight"),
+    "kernels": ("u = (q − k) / σ", "K(u)"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def pixels(figure):
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3] / 255.0
+
+
+def mesh(ax):
+    return ax.collections[0]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_draws_one_labelled_white_figure_and_returns_nothing(name):
+    assert CALLS[name]() is None
+    (number,) = plt.get_fignums()
+    figure = plt.figure(number)
+    ax = figure.axes[0]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == LABELS[name]
+    assert to_hex(figure.get_facecolor(), keep_alpha=True) == "#ffffffff"
+    assert figure.get_figwidth() * figure.dpi <= 720
+    assert (pixels(figure)[:2, :2] == 1).all()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_draws_into_given_axes_and_opens_no_other_figure(name):
+    figure, ax = plt.subplots(1, 2)
+    CALLS[name](ax=ax[1])
+    assert plt.get_fignums() == [figure.number]
+    assert not ax[0].has_data()
+    assert ax[1].has_data()
+    assert (ax[1].get_xlabel(), ax[1].get_ylabel()) == LABELS[name]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_settings_of_matplotlib_are_left_alone(name):
+    before = dict(matplotlib.rcParams)
+    CALLS[name]()
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_nothing_is_cut_off_and_texts_do_not_overlap(name):
+    if name in ("fit", "heatmap"):
+        CALLS[name](title="A title, with a legend below it")
+    else:
+        CALLS[name]()
+    figure = plt.gcf()
+    figure.canvas.draw()
+    ax, width, height = figure.axes[0], *figure.canvas.get_width_height()
+    boxes = [figure.axes[0].xaxis.label, figure.axes[0].yaxis.label]
+    boxes += [
+        t for t in (ax.title, ax.get_legend()) if t is not None and t.get_window_extent().width
+    ]
+    boxes = [artist.get_window_extent() for artist in boxes]
+    for i, box in enumerate(boxes):
+        assert box.x0 >= 0
+        assert box.y0 >= 0
+        assert box.x1 <= width
+        assert box.y1 <= height
+        assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+def test_fit_draws_data_truth_and_each_curve():
+    curves = {"one": SAMPLE.truth + 1, "two": SAMPLE.truth - 1}
+    plots.fit(SAMPLE.keys, SAMPLE.values, SAMPLE.queries, curves, SAMPLE.truth, title="Two")
+    ax = plt.gca()
+    lines = {line.get_label(): line for line in ax.lines}
+    for label, xy in {
+        "data": (SAMPLE.keys, SAMPLE.values), "truth": (SAMPLE.queries, SAMPLE.truth),
+        "one": (SAMPLE.queries, curves["one"]), "two": (SAMPLE.queries, curves["two"]),
+    }.items():  # fmt: skip
+        np.testing.assert_array_equal(lines[label].get_data(), xy)
+    assert lines["truth"].get_linestyle() == "--"
+    assert lines["one"].get_color() == plots.PALETTE["estimate"] != lines["two"].get_color()
+    assert [t.get_text() for t in ax.get_legend().texts] == ["data", "truth", "one", "two"]
+    assert ax.get_title() == "Two"
+
+
+def test_nan_is_a_gap_and_a_point_between_gaps_is_seen():
+    curve = np.array([1.0, 1.0, np.nan, 5.0, np.nan, 1.0, 1.0])
+    plots.fit([0.0, 6.0], [0.0, 6.0], np.arange(7.0), {"estimate": curve})
+    ax = plt.gca()
+    assert np.isnan(ax.lines[1].get_ydata()).tolist() == np.isnan(curve).tolist()
+    blue = np.linalg.norm(pixels(plt.gcf()) - to_rgb(plots.PALETTE["estimate"]), axis=-1) < 0.1
+
+    def seen(x, y):
+        column, row = ax.transData.transform((x, y))
+        column, row = int(column), blue.shape[0] - int(row)
+        return blue[row - 3 : row + 4, column - 3 : column + 4].any()
+
+    assert [seen(0.5, 1), seen(3, 5), seen(5.5, 1)] == [True] * 3
+    assert [seen(2.5, 3), seen(4, 3), seen(3.5, 3)] == [False] * 3
+
+
+def test_heatmap_rows_are_queries_and_columns_keys():
+    queries, keys = np.array([0.0, 1.0]), np.array([10.0, 20.0, 40.0])
+    weights = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 0.5]])
+    plots.heatmap(queries, keys, weights)
+    ax = plt.gcf().axes[0]
+    np.testing.assert_array_equal(mesh(ax).get_array().reshape(2, 3), weights)
+    corners = mesh(ax).get_coordinates()
+    np.testing.assert_allclose(corners[0, :, 0], [5, 15, 30, 50])  # halfway between the keys
+    np.testing.assert_allclose(corners[:, 0, 1], [-0.5, 0.5, 1.5])
+    image = pixels(plt.gcf())
+
+    def darkness(x, y):
+        column, row = ax.transData.transform((x, y))
+        return 1 - image[image.shape[0] - 1 - int(row), int(column)].mean()
+
+    assert darkness(10, 0) > darkness(40, 1) > 0.3
+    assert darkness(40, 0) < 0.05
+    assert darkness(10, 1) < 0.05
+
+
+def test_heatmap_sorts_keys_and_queries_with_their_weights():
+    plots.heatmap(np.array([1.0, 0.0]), np.array([4.0, 1.0, 2.0]), np.arange(6.0).reshape(2, 3))
+    cells = mesh(plt.gcf().axes[0]).get_array().reshape(2, 3)
+    assert cells.tolist() == [[4, 5, 3], [1, 2, 0]]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_panels_share_one_scale_from_zero_to_the_largest_weight(count):
+    panels = {f"panel {i}": WEIGHTS * (i + 1) / 4 for i in range(count)}
+    plots.heatmap(SAMPLE.queries, SAMPLE.keys, panels, title="All of them")
+    figure = plt.gcf()
+    axes = [ax for ax in figure.axes if ax.get_title()]
+    assert [ax.get_title() for ax in axes] == list(panels)
+    for ax in axes:
+        assert mesh(ax).get_clim() == (0, (WEIGHTS * count / 4).max())
+    bars = [ax for ax in figure.axes if ax.get_label() == "<colorbar>"]
+    assert len(figure.axes) == count + 1
+    assert [bar.get_ylabel() for bar in bars] == ["attention weight"]
+    assert figure.get_suptitle() == "All of them"
+
+
+def test_panels_into_given_axes_and_odd_cases():
+    axes = plt.subplots(1, 2)[1]
+    plots.heatmap(SAMPLE.queries, SAMPLE.keys, {"a": WEIGHTS, "b": WEIGHTS}, ax=axes)
+    assert [ax.get_title() for ax in axes] == ["a", "b"]
+    plots.heatmap([1.0], [2.0], np.array([[0.0]]))  # one query, one key, no weight at all
+    assert mesh(plt.gcf().axes[0]).get_clim() == (0, 1)
+
+
+def test_weights_are_stems_over_the_keys():
+    plots.weights(SAMPLE.keys, WEIGHTS[25], query=2.5)
+    ax = plt.gca()
+    stems = np.array([[s[0, 0], s[0, 1], s[1, 1]] for s in ax.collections[0].get_segments()])
+    np.testing.assert_allclose(stems, np.stack([SAMPLE.keys, 0 * SAMPLE.keys, WEIGHTS[25]], 1))
+    assert ax.lines[-1].get_xdata()[0] == 2.5
+    assert ax.get_ylim()[0] == 0
+
+
+def test_seven_kernels_look_different():
+    u = np.linspace(-2.5, 2.5, 101)
+    plots.kernels(u, {name: kernel(u) for name, kernel in d2lmini.KERNELS.items()})
+    ax = plt.gca()
+    assert [line.get_label() for line in ax.lines] == list(d2lmini.KERNELS)
+    looks = {(line.get_color(), str(line._dash_pattern)) for line in ax.lines}
+    assert len(looks) == 7
+
+
+def test_the_palette_is_readable_and_tells_colours_apart():
+    palette = json.loads((Path(plots.__file__).parent / "palette.json").read_text())
+    assert palette == plots.PALETTE
+    roles = {"data", "truth", "estimate", "query", "second", "third", "grid", "text", "weights"}
+    assert set(palette) - {"dark"} == roles
+    assert set(palette.get("dark", roles)) == roles
+    assert all(re.fullmatch("#[0-9A-F]{6}", colour) for colour in strings(palette))
+    levels = [luminance(c) for c in palette["weights"]]
+    assert levels == sorted(levels, reverse=True)
+    assert levels[0] == 1
+    for role, least in (("text", 7), ("truth", 4.5), ("estimate", 4.5), ("query", 3), ("data", 3)):
+        assert 1.05 / (luminance(palette[role]) + 0.05) >= least, role
+
+
+def strings(tree):
+    """All strings of nested dicts and lists."""
+    if isinstance(tree, str):
+        return [tree]
+    return [
+        s for part in (tree.values() if isinstance(tree, dict) else tree) for s in strings(part)
+    ]
+
+
+def luminance(colour):
+    """Relative luminance of WCAG 2."""
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    return np.dot(parts, [0.2126, 0.7152, 0.0722])
