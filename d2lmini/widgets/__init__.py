@@ -1,0 +1,7 @@
+"""Explorers: one ipywidget each, alive in Jupyter and in the built page alike."""
+
+from .average import Average
+from .bandwidth import Bandwidth
+from .smoother import Smoother
+
+__all__ = ["Average", "Bandwidth", "Smoother"]
