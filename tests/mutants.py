@@ -1,0 +1,169 @@
+"""Break the code on purpose, one fault at a time: every fault must turn a test red.
+
+    .venv/bin/python tests/mutants.py [NAME ...]
+
+Works on a copy of the tree. A fault that only built pages show is built in as well. The tests named
+for a fault pass without it: that is checked first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+APART = shutil.ignore_patterns(
+    ".git", ".venv", "__pycache__", ".pytest_cache", ".hypothesis", "work"
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """In ``file`` the text ``old``, found once, becomes ``new``; one of ``tests`` must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    build: bool = False
+
+
+EXPLORERS, CORE, JS = "tests/test_explorers.py", "tests/test_attention.py", "tests/test_js.py"
+
+MUTANTS = [
+    Mutant(
+        "javascript kernel differs from Python's",
+        "d2lmini/widgets/js/maths.js",
+        "Math.log(0.75 * (1 - u * u))",
+        "Math.log(0.75 * (1 - u))",
+        (JS,),
+    ),
+    Mutant(
+        "sigma for sigma squared in JavaScript",
+        "d2lmini/widgets/js/maths.js",
+        "((nearest + d) / sigma)",
+        "(nearest + d)",
+        (JS,),
+    ),
+    Mutant(
+        "weights not zeroed on empty windows in JavaScript",
+        "d2lmini/widgets/js/maths.js",
+        "largest === -Infinity ? 0 : Math.exp(s)",
+        "largest === -Infinity ? 1 : Math.exp(s)",
+        (JS,),
+    ),
+    Mutant(
+        "dead slider in the built page",
+        "book/static/host/host.js",
+        'model.set("value", fromInput(Number(input.value)))',
+        "void 0",
+        (f"{EXPLORERS}::test_sigma_by_keyboard_gives_the_number_that_python_gives",),
+        build=True,
+    ),
+    Mutant(
+        "link carries one way only",
+        "book/static/host/host.js",
+        'if (model.name === "LinkModel") b.on',
+        "if (false) b.on",
+        (f"{EXPLORERS}::test_the_link_works_both_ways",),
+        build=True,
+    ),
+    Mutant(
+        "external script on every page",
+        "_config.yml",
+        "      - [host/host.js, {defer: defer}]",
+        "      - [host/host.js, {defer: defer}]\n      - https://example.org/count.js",
+        ("tests/test_pages.py", "-k", "nothing_from_outside and intro"),
+        build=True,
+    ),
+    Mutant(
+        "explorer not linked to its slider",
+        "d2lmini/widgets/base.py",
+        'ipywidgets.jslink((self.sigma_slider, "value"), (view, "sigma"))',
+        'ipywidgets.jsdlink((view, "sigma"), (self.sigma_slider, "value"))',
+        ("tests/test_widgets.py",),
+    ),
+]
+
+
+def run(copy: Path, *command: str) -> subprocess.CompletedProcess:
+    """Run Python in the copy, which comes before the installed project on the path."""
+    env = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    env.pop("CI", None)
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=copy,
+        env=env,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+
+
+def build(copy: Path) -> str:
+    """Build the book of the copy; what went wrong, or nothing."""
+    done = run(copy, "book/build.py")
+    return done.stderr[-400:] if done.returncode else ""
+
+
+def tests(copy: Path, arguments: tuple[str, ...]) -> subprocess.CompletedProcess:
+    return run(copy, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments)
+
+
+def survives(mutant: Mutant, copy: Path) -> str:
+    """Why the mutant is not caught, or nothing if it is."""
+    file = copy / mutant.file
+    text = file.read_text(encoding="utf-8")
+    if text.count(mutant.old) != 1:
+        return f"{mutant.file} holds the text to be broken {text.count(mutant.old)} times, not once"
+    file.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    try:
+        if mutant.build and (wrong := build(copy)):
+            return f"the book was not built, so no test ran: {wrong}"
+        done = tests(copy, mutant.tests)
+    finally:
+        file.write_text(text, encoding="utf-8")
+    if done.returncode == 0:
+        return "every test passed"
+    return (
+        "" if done.returncode == 1 else f"pytest ended with {done.returncode}: {done.stdout[-400:]}"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description="Break the code on purpose: each fault must turn a test red."
+    )
+    parser.add_argument("names", nargs="*", help="only the mutants whose name holds one of these")
+    names = parser.parse_args().names
+    chosen = [m for m in MUTANTS if not names or any(name in m.name for name in names)]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "tree")
+        shutil.copytree(ROOT, copy, ignore=APART, symlinks=True)
+        if wrong := build(copy):
+            sys.exit(f"the book does not build as it is: {wrong}")
+        for arguments in dict.fromkeys(m.tests for m in chosen):
+            if (done := tests(copy, arguments)).returncode:
+                sys.exit(f"{' '.join(arguments)} fails without any mutant:\n{done.stdout[-2000:]}")
+        alive = 0
+        for number, mutant in enumerate(chosen, 1):
+            started = time.time()
+            why = survives(mutant, copy)
+            alive += bool(why)
+            verdict = f"SURVIVES: {why}" if why else "caught"
+            took = f"{time.time() - started:.0f} s"
+            print(f"{number:3d}/{len(chosen)}  {mutant.name}: {verdict}  ({took})", flush=True)
+    print(f"{len(chosen) - alive} passed, {alive} failed")
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""A live JupyterLab: run all cells, move σ with the keyboard, read it back in Python."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOK = ROOT / "chapters" / "02_nadaraya_watson.ipynb"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """Address of a JupyterLab that serves the chapter, with one more cell that prints σ."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    notebook.cells.append(nbformat.v4.new_code_cell('print(f"sigma is {explorer.sigma:.6f}")'))
+    work = tmp_path / "work"
+    work.mkdir()
+    nbformat.write(notebook, work / "chapter.ipynb")
+    port = free_port()
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
+        "--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=", f"--ServerApp.root_dir={work}",
+        "--ServerApp.port_retries=0", "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]  # fmt: skip
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
+    }
+    log = (tmp_path / "lab.log").open("wb")
+    server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(f"{address}/api", timeout=2)
+            break
+        except OSError:
+            assert server.poll() is None, (tmp_path / "lab.log").read_text()
+            time.sleep(0.5)
+    yield address
+    server.terminate()
+    server.wait(20)
+    log.close()
+
+
+def test_sigma_moves_and_reads_back(lab, browser):
+    page = browser.new_page(viewport={"width": 1300, "height": 1000})
+    page.goto(f"{lab}/doc/tree/chapter.ipynb")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    page.wait_for_selector('.jp-Toolbar-kernelName:has-text("Python 3")', timeout=60_000)
+    page.click('.lm-MenuBar-itemLabel:text-is("Run")')
+    page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+
+    last = page.locator(".jp-CodeCell").last
+    last.get_by_text(re.compile(r"^sigma is \d")).wait_for(timeout=120_000)
+    before = sigma_in(last)
+
+    slider = page.locator(".widget-vbox [role=slider]").first
+    slider.scroll_into_view_if_needed()
+    picture = page.locator(".d2l-estimate").first
+    drawn = picture.get_attribute("d")
+    slider.focus()
+    for _ in range(25):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "drawn => document.querySelector('.d2l-estimate').getAttribute('d') !== drawn", arg=drawn
+    )
+    page.wait_for_timeout(500)
+
+    last.scroll_into_view_if_needed()
+    last.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    for _ in range(40):
+        page.wait_for_timeout(250)
+        after = sigma_in(last)
+        if after not in (None, before):
+            break
+    assert after > before * 1.5, "σ moved in the page, but Python still has the old one"
+
+    # JupyterLab must not swallow an arrow key on a slider of the view's own.
+    query = page.locator(".d2l input[type=range]").first
+    query.scroll_into_view_if_needed()
+    at = float(query.input_value())
+    query.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(200)
+    assert float(query.input_value()) == pytest.approx(at + 0.05)
+    page.close()
+
+
+def sigma_in(cell) -> float | None:
+    found = re.findall(r"sigma is (\d+\.\d+)", cell.locator(".jp-OutputArea").inner_text())
+    return float(found[-1]) if found else None
