@@ -7,10 +7,10 @@ RUN := .venv/Scripts/python.exe
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test lab serve notebooks mutants clean
+.PHONY: help env book test test-colab lab serve notebooks mutants bench pictures repository clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 env:
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found: install Python 3.11, 3.12 or 3.13 (python.org/downloads)" >&2; exit 1; }
@@ -34,6 +34,18 @@ notebooks: env  ## run every notebook in place and store its outputs in canonica
 
 mutants: env  ## break the code on purpose, one fault at a time: each must turn a test red
 	@$(RUN) tests/mutants.py
+
+bench: book  ## compare speed with peers, measure redraws and page weights
+	@$(RUN) benchmarks/bench.py
+
+pictures: book  ## draw the pictures for the README and for links, from the built book
+	@$(RUN) book/pictures.py
+
+repository: env  ## rewrite the repository's address everywhere: make repository URL=https://github.com/OWNER/NAME
+	@$(RUN) book/repository.py $(URL)
+
+test-colab: env  ## run every notebook in what Colab has, from its setup cell on
+	@$(RUN) tests/colab/run.py
 
 clean:  ## remove everything that was built (.venv stays)
 	@rm -rf _build .pytest_cache .ruff_cache .hypothesis

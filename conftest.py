@@ -1,4 +1,4 @@
-"""For every test, notebooks included: their surroundings, what is compared, and nothing skipped under CI."""
+"""For every test, notebooks included: surroundings, what is compared, no skips under CI."""
 
 import os
 import sys

@@ -2,10 +2,10 @@
 
     .venv/bin/python book/build.py [--source FOLDER]
 
-Every build starts from nothing but the cache of executed notebooks, in a folder of its own, and takes
-the place of the last site only when it is right. So a failure is never remembered as fine, a deleted
-page does not linger, and the site never holds half a build. The cache is dropped when d2lmini or
-requirements.txt changes, for jupyter-cache itself looks at the notebooks only.
+Every build starts from nothing but the cache of executed notebooks, in a folder of its own, and
+takes the place of the last site only when it is right. So a failure is never remembered as fine, a
+deleted page does not linger, and the site never holds half a build. The cache is dropped when
+d2lmini or requirements.txt changes, for jupyter-cache itself looks at the notebooks only.
 """
 
 from __future__ import annotations
@@ -30,9 +30,18 @@ APART = {"_build", "tests", "benchmarks", "node_modules", "__pycache__", "build"
 PAGES_AND_SETTINGS = {".md", ".ipynb", ".bib", ".yml", ".txt", ".svg", ".png"}
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 STEP = re.compile(r"^[a-z ]+\.\.\. (?:(?:done|search|opensearch) ?)*(?=\S)")
-PROBLEM = re.compile(r"^(?P<where>.*?)(?::(?P<line>\d+))?: (?:WARNING|ERROR|CRITICAL): (?P<what>.*)$")
+PROBLEM = re.compile(
+    r"^(?P<where>.*?)(?::(?P<line>\d+))?: (?:WARNING|ERROR|CRITICAL): (?P<what>.*)$"
+)
 READING = re.compile(r"^reading sources\.\.\. *\[ *(?P<percent>\d+)%\] (?P<page>.+)$")
-NOTEBOOK = re.compile(r"^(?P<file>.+?): (?P<verb>Executing|Executed|Using cached) notebook(?P<rest>.*)$")
+NOTEBOOK = re.compile(
+    r"^(?P<file>.+?): (?P<verb>Executing|Executed|Using cached) notebook(?P<rest>.*)$"
+)
+LINKS = (  # MyST's words for a broken link, and ours
+    (r"'myst' cross-reference target not found: ('.+')", r"broken link: \1 is no page of _toc.yml"),
+    (r"Unknown source document ('.+')", r"broken link: \1 is no page of _toc.yml"),
+    (r"local id not found in doc ('.+'): ('.+')", r"broken link: page \1 has no anchor \2"),
+)
 NOISE = ("Kernel is running over TCP", "[IPKernelApp]")
 
 
@@ -112,7 +121,7 @@ def relative(path: str, source: Path) -> str:
 
 
 class Report:
-    """Follow Jupyter Book's output: show progress, collect what went wrong, keep everything in a log."""
+    """Follow Jupyter Book's output: show progress, collect what went wrong, keep a log."""
 
     def __init__(self, source: Path, log: Path) -> None:
         self.source, self.log = source, log
@@ -160,6 +169,8 @@ class Report:
     def problem(self, where: str, line: str | None, what: str) -> None:
         """Take one warning or error: they are the same here."""
         what = relative(re.sub(r" \[[a-z_.-]+\]$", "", what), self.source)
+        for theirs, ours in LINKS:
+            what = re.sub(theirs, ours, what)
         if what.startswith("Executing notebook failed"):
             self._trace = []
             self.problems.append(f"{where}: a cell failed")
@@ -187,8 +198,13 @@ def run_jupyter_book(source: Path, target: Path, report: Report) -> int:
     options = ["-W", "-n", "--keep-going", "--path-output", str(target)]
     with subprocess.Popen(
         [sys.executable, "-c", book, "build", ".", *options],
-        cwd=source, env=environment(source), text=True, encoding="utf-8", errors="replace",
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        cwd=source,
+        env=environment(source),
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     ) as process:
         report.follow(process.stdout)
     return process.returncode

@@ -1,5 +1,5 @@
-"""Check a built site: every link, anchor, image and script of every page must exist, and none may be loaded
-from elsewhere. Links to other sites are allowed (a reader follows them); loads are not.
+"""Check a built site: every link, anchor, image and script must exist, and none may be loaded from
+elsewhere. Links to other sites are allowed (a reader follows them); loads are not.
 
     .venv/bin/python book/links.py _build/html
 """
@@ -13,17 +13,37 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "audio": "src", "video": "src",
-         "embed": "src", "object": "data", "input": "src", "image": "href", "use": "href"}
-LOADED_RELATIONS = {"stylesheet", "icon", "preload", "modulepreload", "prefetch", "preconnect",
-                    "dns-prefetch", "manifest", "apple-touch-icon"}
+LOADS = {
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "audio": "src",
+    "video": "src",
+    "embed": "src",
+    "object": "data",
+    "input": "src",
+    "image": "href",
+    "use": "href",
+}
+LOADED_RELATIONS = {
+    "stylesheet",
+    "icon",
+    "preload",
+    "modulepreload",
+    "prefetch",
+    "preconnect",
+    "dns-prefetch",
+    "manifest",
+    "apple-touch-icon",
+}
 IN_CSS = re.compile(r"url\(\s*['\"]?(?P<url>[^'\")]+)|@import\s+['\"](?P<imported>[^'\"]+)")
 IN_CODE = re.compile(r"(?:\bimport\s*\(\s*|\bfrom\s+|\bimport\s+)[\"'](?P<url>https?://[^\"']+)")
 
 
 @dataclass
 class Page:
-    """What one HTML file offers and wants: anchors, links (followed by a reader), loads (by the browser)."""
+    """What an HTML file offers and wants: anchors, links (a reader's), loads (the browser's)."""
 
     anchors: set[str] = field(default_factory=set)
     links: list[str] = field(default_factory=list)
@@ -49,7 +69,9 @@ class _Reader(HTMLParser):
             self.page.links.append(values["action"])
         elif tag == "link":
             relations = set(values.get("rel", "").lower().split())
-            (self.page.loads if relations & LOADED_RELATIONS else self.page.links).append(values.get("href", ""))
+            (self.page.loads if relations & LOADED_RELATIONS else self.page.links).append(
+                values.get("href", "")
+            )
         elif values.get(LOADS.get(tag, "-")):
             self.page.loads.append(values[LOADS[tag]])
         for candidate in values.get("srcset", "").split(","):
@@ -101,7 +123,11 @@ def source_of(page: Path, site: Path, source: Path | None) -> str:
 def check(site: Path, source: Path | None = None) -> list[str]:
     """The problems of a built site, each a line that names the file and the address in it."""
     site, problems = site.resolve(), []
-    pages = {file.resolve(): read_page(file) for file in sorted(site.rglob("*.html")) if "_static" not in file.parts}
+    pages = {
+        file.resolve(): read_page(file)
+        for file in sorted(site.rglob("*.html"))
+        if "_static" not in file.parts
+    }
     for file, page in pages.items():
         name = source_of(file, site, source)
         for url in dict.fromkeys(page.loads):

@@ -2,8 +2,8 @@
 
     .venv/bin/python book/notebooks.py [--only-format] [NOTEBOOK ...]        default: every chapter
 
-Canonical: outputs are text only and complete, execution counts run 1 … N, no widget ids, no times, no
-machine's name; so a notebook changes in git only where its text or its results change.
+Canonical: outputs are text only and complete, execution counts run 1 … N, no widget ids, no times,
+no machine's name; so a notebook changes in git only where its text or its results change.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from build import ROOT, environment
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 CELL_KEYS = ("mystnb", "tags")
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
-FILE_OF_WARNING = re.compile(r"^\S*?(?:ipykernel_\d+[\\/]\d+|[\w.-]+)\.py:\d+: (?=\w*Warning)", re.M)
+FILE_OF_WARNING = re.compile(
+    r"^\S*?(?:ipykernel_\d+[\\/]\d+|[\w.-]+)\.py:\d+: (?=\w*Warning)", re.M
+)
 
 
 def chapters(root: Path = ROOT) -> list[Path]:
@@ -35,7 +37,7 @@ def chapters(root: Path = ROOT) -> list[Path]:
 
 
 def text_only(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
-    """The outputs as text: no pictures, no HTML, no widget ids; prints that follow one another joined."""
+    """The outputs as text: no pictures, no HTML, no widget ids; adjacent prints joined."""
     last = None
     for output in outputs:
         if output.output_type == "stream":
@@ -55,7 +57,11 @@ def text_only(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
         text = ADDRESS.sub("0x", output.get("data", {}).get("text/plain", ""))
         if not text:
             continue
-        more = {"execution_count": output.execution_count} if output.output_type == "execute_result" else {}
+        more = (
+            {"execution_count": output.execution_count}
+            if output.output_type == "execute_result"
+            else {}
+        )
         yield nbformat.v4.new_output(output.output_type, data={"text/plain": text}, **more)
 
 
@@ -80,7 +86,7 @@ def canonical(notebook: NotebookNode) -> NotebookNode:
 
 
 def written(notebook: NotebookNode) -> str:
-    """A notebook as the text of its file: sorted keys, one space of indentation, a line end at the end."""
+    """A notebook as the text of its file: sorted keys, indented by one space."""
     return nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n"
 
 
@@ -120,13 +126,17 @@ def main() -> int:
                 notebook = execute(notebook, file.resolve().parent)
         except CellExecutionError as error:
             failed += 1
-            print(f"\nerror: {file}: {str(error).strip().splitlines()[-1]}\n{error}", file=sys.stderr)
+            print(
+                f"\nerror: {file}: {str(error).strip().splitlines()[-1]}\n{error}", file=sys.stderr
+            )
             continue
         text = written(canonical(notebook))
         changed = file.read_text(encoding="utf-8") != text
         if changed:
             file.write_text(text, encoding="utf-8")
-        print(f"  {time.time() - started:.1f} s  {'written' if changed else 'unchanged'}", flush=True)
+        print(
+            f"  {time.time() - started:.1f} s  {'written' if changed else 'unchanged'}", flush=True
+        )
     return bool(failed)
 
 

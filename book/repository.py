@@ -24,7 +24,9 @@ def present(root: Path) -> str:
     """The address in _config.yml."""
     found = re.search(r"^  url: (\S+)$", (root / "_config.yml").read_text(encoding="utf-8"), re.M)
     if not found:
-        sys.exit("_config.yml: there is no line  url: https://github.com/OWNER/NAME  under repository")
+        sys.exit(
+            "_config.yml: there is no line  url: https://github.com/OWNER/NAME  under repository"
+        )
     return found[1]
 
 
@@ -62,7 +64,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Rewrite the repository's address everywhere.")
     parser.add_argument("url", help="https://github.com/OWNER/NAME")
     try:
-        changed = rewrite(build.ROOT, parser.parse_args().url.removesuffix("/").removesuffix(".git"))
+        changed = rewrite(
+            build.ROOT, parser.parse_args().url.removesuffix("/").removesuffix(".git")
+        )
     except ValueError as error:
         sys.exit(str(error))
     for file in changed:

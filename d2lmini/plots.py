@@ -205,7 +205,7 @@ def _finish(ax, x, y, title, legend=False, grid=True, bottom=None) -> None:
 def _legend(ax) -> int:
     """A legend above the axes, in as many columns as fit; returns its number of rows."""
     labels = ax.get_legend_handles_labels()[1]
-    room = 80 * ax.figure.get_figwidth() * ax.get_position().width  # in points
+    room = 84 * ax.figure.get_figwidth() * ax.get_position().width  # in points
     for rows in range(1, len(labels) + 1):
         columns = -(-len(labels) // rows)
         filled = np.array_split(labels, columns)

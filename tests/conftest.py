@@ -62,7 +62,7 @@ def browser_path() -> str:
 
 @pytest.fixture(scope="module")
 def browser(browser_path: str) -> Iterator[Browser]:
-    """A real browser. One a module: while it runs, so does Playwright's event loop in this thread."""
+    """A real browser. One a module: while it runs, so does Playwright's event loop."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
         yield browser
@@ -75,5 +75,7 @@ def node() -> str:
     name = "node.exe" if sys.platform == "win32" else "node"
     path = Path(inspect.getfile(playwright)).parent / "driver" / name
     if not path.exists():
-        pytest.fail(f"playwright came without node ({path}): reinstall requirements.txt", pytrace=False)
+        pytest.fail(
+            f"playwright came without node ({path}): reinstall requirements.txt", pytrace=False
+        )
     return str(path)

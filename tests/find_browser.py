@@ -1,6 +1,6 @@
 """Find a Chromium for the browser tests, or get one, or say in one line how.
 
-    .venv/bin/python tests/find_browser.py        prints its path
+.venv/bin/python tests/find_browser.py        prints its path
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def of_playwright() -> str | None:
 def fetch() -> str | None:
     """Download a browser; its path, or None."""
     print("No browser found; fetching Chromium with Playwright", file=sys.stderr, flush=True)
-    if run([sys.executable, "-m", "playwright", "install", "chromium"]) and (path := of_playwright()):
+    if run([sys.executable, "-m", "playwright", "install", "chromium"]) and (
+        path := of_playwright()
+    ):
         return path
     if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
         print("Fetching Chromium with apt-get", file=sys.stderr, flush=True)

@@ -309,6 +309,9 @@ def test_a_hidden_key_does_not_outshine_the_visible_ones():
     for kernel in INFINITE:
         weights = smooth([0.0], [0.0, 500.0, 501.0], [1, 2, 3], kernel, 1e-200, mask)[1]
         assert weights[0].tolist() == ([0, 0.5, 0.5] if kernel == "constant" else [0, 1, 0])
+    weights = smooth([-1e300], [-1e300, 1.0, 0.0, 0.5], [1, 2, 3, 4], "gaussian", 1e-10,
+                     np.array([[False, True, True, True]]))[1]  # fmt: skip
+    assert weights[0].tolist() == [0, 0, 1, 0]
 
 
 def test_ones_own_kernel_of_infinite_support_never_gives_0_over_0():

@@ -1,4 +1,4 @@
-"""The built site as files, and the build itself: what is there, what a fault does, what a second build costs."""
+"""The built site as files, and the build itself: what is there, what faults and edits do."""
 
 import html
 import json
@@ -71,7 +71,12 @@ def title_in_source(name: str) -> str:
     return re.search(r"^# +(.+?) *$", text, flags=re.MULTILINE)[1]
 
 
-# ------------------------------------------------------------------------------------------ the site
+# -------------------------------------------------------------------------------- the site
+
+
+def test_every_chapter_is_in_the_table_of_contents():
+    chapters = [f"chapters/{file.stem}" for file in sorted((ROOT / "chapters").glob("*.ipynb"))]
+    assert chapters == [page for page in PAGES if page.startswith("chapters/")]
 
 
 def test_exactly_the_pages_of_the_table_of_contents(site):
@@ -86,7 +91,10 @@ def test_a_page_holds_what_its_source_says(site, name):
     elements = Elements(text)
     (title,) = elements.titles
     assert title.removesuffix("#").strip() == title_in_source(name)
-    assert html.escape(title.removesuffix("#").strip(), quote=False) in re.search("<title>(.*?)</title>", text)[1]
+    assert (
+        html.escape(title.removesuffix("#").strip(), quote=False)
+        in re.search("<title>(.*?)</title>", text)[1]
+    )
     words = re.sub(r"<[^>]+>", " ", article(text)).split()
     assert len(words) > 80
     assert elements.all("html")[0]["lang"] == "en"
@@ -100,11 +108,15 @@ def test_the_landing_page_is_index_html(site):
 def test_explorers_are_in_the_page_with_their_state(site, name):
     text = text_of(site, name)
     (state,) = re.findall(
-        r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', text, flags=re.DOTALL
+        r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>',
+        text,
+        flags=re.DOTALL,
     )
     models = json.loads(state)["state"]
     views = re.findall(
-        r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*?)</script>', text, flags=re.DOTALL
+        r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*?)</script>',
+        text,
+        flags=re.DOTALL,
     )
     assert len(views) >= len(EXPLORERS[name])
     for view in map(json.loads, views):
@@ -118,7 +130,9 @@ def test_explorers_are_in_the_page_with_their_state(site, name):
 @each_page
 def test_nothing_on_a_page_waits_for_a_kernel(site, name):
     said = re.sub(r"<[^>]+>", " ", article(text_of(site, name)))
-    assert not re.search(r"kernel (connection )?(is )?required|loading widget|error displaying widget", said, re.I)
+    assert not re.search(
+        r"kernel (connection )?(is )?required|loading widget|error displaying widget", said, re.I
+    )
     assert "require.min.js" not in text_of(site, name)
     assert "thebe" not in text_of(site, name).lower()
 
@@ -160,7 +174,11 @@ def test_launch_and_download_links_of_a_chapter(site, name):
 
 def test_the_theme_leaves_its_heavy_parts_at_home(site):
     names = {path.name for path in (site / "_static").rglob("*")}
-    assert not {name for name in names if "fontawesome" in name or name.startswith("fa-") or name.endswith(".map")}
+    assert not {
+        name
+        for name in names
+        if "fontawesome" in name or name.startswith("fa-") or name.endswith(".map")
+    }
     styles = "".join(p.read_text(encoding="utf-8") for p in (site / "_static").rglob("*.css"))
     assert "fa-solid-900" not in styles
 
@@ -169,12 +187,14 @@ def test_every_icon_that_a_page_uses_is_drawn(site):
     style = (site / "_static" / "book.css").read_text(encoding="utf-8")
     kinds = {"fa-solid", "fa-lg", "fa-regular", "fa-brands"}
     for name in [*PAGES, "search"]:
-        for attributes in [a for tag, a in Elements(text_of(site, name)).found if tag in ("i", "span")]:
+        for attributes in [
+            a for tag, a in Elements(text_of(site, name)).found if tag in ("i", "span")
+        ]:
             for icon in set(re.findall(r"\bfa-[\w-]+", attributes.get("class", ""))) - kinds:
                 assert f".{icon} " in style, f"{name} shows {icon}, which book.css does not draw"
 
 
-# ----------------------------------------------------------------------------------- the link checker
+# ------------------------------------------------------------------------- the link checker
 
 
 @pytest.mark.parametrize(
@@ -184,7 +204,10 @@ def test_every_icon_that_a_page_uses_is_drawn(site):
         ('<a href="other.html#gone">x</a>', "no 'gone' there"),
         ('<a href="#gone">x</a>', "no 'gone' there"),
         ('<img src="gone.png" alt="a">', "gone.png does not exist"),
-        ('<script src="https://cdn.example/x.js"></script>', "loads https://cdn.example/x.js from elsewhere"),
+        (
+            '<script src="https://cdn.example/x.js"></script>',
+            "loads https://cdn.example/x.js from elsewhere",
+        ),
         ('<script src="//cdn.example/x.js"></script>', "from elsewhere"),
         ('<script type="module">import "https://cdn.example/m.js"</script>', "m.js from elsewhere"),
         ('<link rel="stylesheet" href="https://cdn.example/x.css">', "x.css from elsewhere"),
@@ -200,8 +223,9 @@ def test_the_link_checker_sees(tmp_path, fault, told):
     (tmp_path / "other.html").write_text('<h1 id="here">x</h1>', encoding="utf-8")
     page = tmp_path / "page.html"
     right = (
-        '<a href="other.html#here">x</a><a href="https://example.org">x</a><img src="a.png" alt="a">'
-        '<a href="mailto:a@b.c">x</a><img src="data:image/png;base64,AA" alt="a"><p id="top"></p><a href="#top">x</a>'
+        '<a href="other.html#here">x</a><a href="https://example.org">x</a><p id="top"></p>'
+        '<a href="mailto:a@b.c">x</a><img src="data:image/png;base64,AA" alt="a">'
+        '<img src="a.png" alt="a"><a href="#top">x</a>'
     )
     page.write_text(right, encoding="utf-8")
     (tmp_path / "page.md").write_text("", encoding="utf-8")
@@ -213,13 +237,15 @@ def test_the_link_checker_sees(tmp_path, fault, told):
 
 
 def test_the_link_checker_reads_style_sheets(tmp_path):
-    (tmp_path / "x.css").write_text("a{background:url('https://e.org/f.woff')} b{src:url(no.woff)}", encoding="utf-8")
+    (tmp_path / "x.css").write_text(
+        "a{background:url('https://e.org/f.woff')} b{src:url(no.woff)}", encoding="utf-8"
+    )
     elsewhere, missing = links.check(tmp_path)
     assert elsewhere == "x.css: loads https://e.org/f.woff from elsewhere"
     assert missing == "x.css: no.woff does not exist"
 
 
-# ------------------------------------------------------------------------------------------ the build
+# -------------------------------------------------------------------------------- the build
 
 
 @pytest.fixture(scope="module")
@@ -236,8 +262,13 @@ def small_book(tmp_path_factory) -> Path:
     return book
 
 
-def write(book: Path, *, cell: str = "import d2lmini\nprint('the answer is', d2lmini.answer)", link: str = "more.md#there",
-          pages: tuple[str, ...] = ("chapters/one", "more")) -> None:
+def write(
+    book: Path,
+    *,
+    cell: str = "import d2lmini\nprint('the answer is', d2lmini.answer)",
+    link: str = "more.md#there",
+    pages: tuple[str, ...] = ("chapters/one", "more"),
+) -> None:
     """(Re)write the pages of the small book."""
     toc = {"format": "jb-book", "root": "intro", "chapters": [{"file": page} for page in pages]}
     (book / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
@@ -248,7 +279,9 @@ def write(book: Path, *, cell: str = "import d2lmini\nprint('the answer is', d2l
             nbformat.v4.new_markdown_cell("# One\n\nText.", id="title"),
             nbformat.v4.new_code_cell(cell, id="cell"),
         ],
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        },
     )
     nbformat.write(notebook, book / "chapters" / "one.ipynb")
 
@@ -258,7 +291,12 @@ def run(book: Path) -> tuple[int, str, float]:
     started = time.perf_counter()
     command = [sys.executable, ROOT / "book" / "build.py", "--source", book]
     done = subprocess.run(
-        command, text=True, encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300
+        command,
+        text=True,
+        encoding="utf-8",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=300,
     )
     return done.returncode, done.stdout, time.perf_counter() - started
 
@@ -276,8 +314,10 @@ def test_faults_fail_and_are_named_again_and_again(small_book):
     for _ in range(2):
         status, said, _ = run(small_book)
         assert status != 0
-        assert "error: chapters/one.ipynb: a cell failed: IndexError: list index out of range" in said
-        assert re.search(r"error: intro\.md, line 3: .*'gone\.md'", said)
+        assert (
+            "error: chapters/one.ipynb: a cell failed: IndexError: list index out of range" in said
+        )
+        assert re.search(r"error: intro\.md, line 3: broken link: 'gone\.md'", said)
         assert "2 problems" in said
         assert not (small_book / "_build" / "html").exists()
 
@@ -286,7 +326,9 @@ def test_a_missing_anchor_and_a_raw_link_are_named(small_book):
     write(small_book, link="more.md#nowhere")
     status, said, _ = run(small_book)
     assert status != 0
-    assert re.search(r"error: intro\.md, line 3: .*'nowhere'", said)
+    assert re.search(
+        r"error: intro\.md, line 3: broken link: page 'more' has no anchor 'nowhere'", said
+    )
     write(small_book)
     with (small_book / "more.md").open("a", encoding="utf-8") as file:
         file.write('\n<a href="away.html">x</a>\n')
@@ -327,7 +369,15 @@ def test_build_again_edit_and_delete(small_book):
 
 
 def test_the_stamp_sees_every_input_and_no_test(tmp_path):
-    for name in ("a.md", "book/x.css", "d2lmini/w/x.js", "tests/t.py", ".venv/x", "_build/x", "d2lmini/__pycache__/x.pyc"):
+    for name in (
+        "a.md",
+        "book/x.css",
+        "d2lmini/w/x.js",
+        "tests/t.py",
+        ".venv/x",
+        "_build/x",
+        "d2lmini/__pycache__/x.pyc",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("1", encoding="utf-8")
     seen = {path.relative_to(tmp_path).as_posix() for path in build.inputs(tmp_path)}

@@ -6,6 +6,7 @@ import io
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import environment
 import pytest
@@ -44,7 +45,9 @@ def test_python_too_old(monkeypatch):
 
 def test_a_newer_python_on_the_path_is_used(monkeypatch):
     monkeypatch.setattr(sys, "version_info", Version(3, 9, 1))
-    monkeypatch.setattr(shutil, "which", lambda name: f"/somewhere/{name}" if name == "python3.12" else None)
+    monkeypatch.setattr(
+        shutil, "which", lambda name: f"/somewhere/{name}" if name == "python3.12" else None
+    )
     monkeypatch.setattr(environment, "version_of", lambda python: (3, 12))
     called = []
     monkeypatch.setattr(subprocess, "call", lambda command: called.append(command) or 0)
@@ -116,7 +119,9 @@ def test_an_interrupted_installation_is_done_again(elsewhere, monkeypatch):
     steps = []
     for name in ("use_supported_python", "need_venv", "need_space", "link_project", "warm_up"):
         monkeypatch.setattr(environment, name, lambda name=name: None)
-    monkeypatch.setattr(environment, "create", lambda: steps.append("create") or (elsewhere / ".venv").mkdir())
+    monkeypatch.setattr(
+        environment, "create", lambda: steps.append("create") or (elsewhere / ".venv").mkdir()
+    )
     monkeypatch.setattr(environment, "install", lambda: steps.append("install"))
     environment.main()
     environment.main()
@@ -139,7 +144,8 @@ def test_an_interrupted_installation_is_done_again(elsewhere, monkeypatch):
 
 
 def test_requirements_are_exact_and_portable():
-    lines = [line.split("#")[0].strip() for line in open(environment.REQUIREMENTS, encoding="utf-8")]
+    text = Path(environment.REQUIREMENTS).read_text(encoding="utf-8")
+    lines = [line.split("#")[0].strip() for line in text.splitlines()]
     pins = [line for line in lines if line]
     names = [pin.split("==")[0].lower() for pin in pins]
     assert all(pin.count("==") >= 1 for pin in pins)

@@ -11,6 +11,8 @@ EXPLORERS = [
     ("intro.html", "smoother"),
     ("chapters/02_nadaraya_watson.html", "smoother"),
     ("chapters/01_average_pooling.html", "average"),
+    ("chapters/03_kernels.html", "kernels"),
+    ("chapters/04_bandwidth.html", "bandwidth"),
 ]
 READY = "document.documentElement.dataset.widgets !== undefined"
 PICTURE = """root => [...root.querySelectorAll('svg, output, canvas')]
@@ -79,7 +81,7 @@ def test_every_control_has_a_name_and_changes_the_picture(page, site_url, where)
         kind = control.evaluate("c => c.tagName === 'INPUT' ? c.type : c.tagName")
         if kind == "SELECT":
             control.select_option(index=1)
-        elif kind == "BUTTON":
+        elif kind in ("BUTTON", "checkbox"):
             control.click()
         else:
             control.focus()

@@ -402,3 +402,26 @@ def test_the_bar_leaves_nothing_in_a_stored_notebook(tmp_path):
     assert "".join(texts) == "before\nafter\n"
     stored = notebooks.canonical(done).cells[0].outputs
     assert "".join(output.text for output in stored) == "before\nafter\n"
+
+
+def test_the_history_figure_draws_runs_and_levels():
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    curves, levels = {"one": [4.0, 2.0, 1.0], "two": [3.0, 2.5]}, {"best": 0.5}
+    assert d2lmini.plots.history(curves, "w", levels, log=True, title="a run") is None
+    (ax,) = plt.gcf().axes
+    lines = {line.get_label(): line for line in ax.lines}
+    assert lines["one"].get_xydata().tolist() == [[0, 4], [1, 2], [2, 1]]
+    assert lines["two"].get_xydata().tolist() == [[0, 3], [1, 2.5]]
+    assert set(lines["best"].get_ydata()) == {0.5}
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("step", "w", "a run")
+    assert ax.get_yscale() == "log" and len(ax.get_legend().get_texts()) == 3
+    colours = [lines[name].get_color() for name in ("one", "two", "best")]
+    assert len(set(colours)) == 3
+    _, other = plt.subplots()
+    d2lmini.plots.history(curves, ax=other)
+    assert (len(other.lines), other.get_yscale()) == (2, "linear")
+    plt.close("all")

@@ -1,4 +1,4 @@
-"""Notebooks in canonical form: stored outputs complete and text only, short cells, plain CommonMark, alt text."""
+"""Notebooks in canonical form: complete text outputs, short cells, CommonMark, alt text."""
 
 import re
 import statistics
@@ -17,7 +17,9 @@ ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["re
 DRAWS = re.compile(r"\bplots\.\w+\(|\bplt\.\w+\(")
 ROLE_OR_DIRECTIVE = re.compile(r"^\s*(?:`{3,}|:{3,}|~{3,})\{|\{[a-z:-]+\}`", re.MULTILINE)
 LINK = re.compile(r"(?<!\!)\[[^\]]*\]\(([^()\s]+)\)")
-MACHINE_PATH = re.compile(r"(?<![\w:/.])/(?:home|root|Users|tmp|usr|work|opt|mnt|content)/|[A-Z]:\\\\?\w")
+MACHINE_PATH = re.compile(
+    r"(?<![\w:/.])/(?:home|root|Users|tmp|usr|work|opt|mnt|content)/|[A-Z]:\\\\?\w"
+)
 UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX|TBD)\b")
 
 each_notebook = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -170,20 +172,24 @@ def test_links_lead_somewhere(file):
 
 def test_canonical_form_drops_what_does_not_belong():
     v4 = nbformat.v4
-    cell = v4.new_code_cell("1\n\n", id="one", execution_count=7, metadata={"scrolled": True, "tags": ["a"]})
+    extra = {"scrolled": True, "tags": ["a"]}
+    cell = v4.new_code_cell("1\n\n", id="one", execution_count=7, metadata=extra)
+    warning = "/tmp/ipykernel_7/8.py:3: UserWarning: so\n  f()\n"
+    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "ab"}}
     cell.outputs = [
         v4.new_output("stream", name="stdout", text="a\n"),
         v4.new_output("stream", name="stdout", text="b\n"),
-        v4.new_output("stream", name="stderr", text="/tmp/ipykernel_7/8.py:3: UserWarning: so\n  f()\n"),
+        v4.new_output("stream", name="stderr", text=warning),
         v4.new_output("display_data", data={"text/plain": "<Figure>", "image/png": "AAAA"}),
         v4.new_output("display_data", data={"image/png": "AAAA"}),
         v4.new_output(
             "execute_result",
             execution_count=7,
-            data={"text/plain": "<X at 0x7f001122aabb>", "text/html": "<b>", "application/vnd.jupyter.widget-view+json": {"model_id": "ab"}},
+            data={"text/plain": "<X at 0x7f001122aabb>", "text/html": "<b>", **widget},
         ),
     ]
-    notebook = v4.new_notebook(cells=[cell], metadata={"kernelspec": {"name": "odd", "display_name": "Odd"}, "widgets": {}})
+    odd = {"kernelspec": {"name": "odd", "display_name": "Odd"}, "widgets": {}}
+    notebook = v4.new_notebook(cells=[cell], metadata=odd)
     clean = notebooks.canonical(notebook)
     nbformat.validate(clean)
     (cell,) = clean.cells

@@ -25,12 +25,14 @@ CALLS = {
     "heatmap": lambda **k: plots.heatmap(SAMPLE.queries, SAMPLE.keys, WEIGHTS, **k),
     "weights": lambda **k: plots.weights(SAMPLE.keys, WEIGHTS[25], 2.5, **k),
     "kernels": lambda **k: plots.kernels(np.linspace(-2, 2, 9), {"a": np.ones(9)}, **k),
+    "errors": lambda **k: plots.errors([0.1, 1.0], {"a": [3.0, 0.2]}, **k),
 }
 LABELS = {
     "fit": ("query q, key k", "value v"),
     "heatmap": ("key k (columns)", "query q (rows)"),
     "weights": ("key k", "attention weight"),
     "kernels": ("u = (q − k) / σ", "K(u)"),
+    "errors": ("bandwidth σ", "error"),
 }
 
 
@@ -130,6 +132,57 @@ def test_nan_is_a_gap_and_a_point_between_gaps_is_seen():
 
     assert [seen(0.5, 1), seen(3, 5), seen(5.5, 1)] == [True] * 3
     assert [seen(2.5, 3), seen(4, 3), seen(3.5, 3)] == [False] * 3
+
+
+def test_bands_are_shaded_between_their_ends_in_the_colour_of_their_curve():
+    queries = np.linspace(0, 4, 5)
+    curves = {"one": queries, "two": queries + 5}
+    bands = {"around one": (queries - 1, queries + 2), "around two": (queries + 4, queries + 6)}
+    plots.fit([], [], queries, curves, bands=bands, labels=("income", "share"))
+    ax = plt.gca()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("income", "share")
+    for shade, (label, (low, high)), role in zip(
+        ax.collections, bands.items(), ("estimate", "query"), strict=True
+    ):
+        assert shade.get_label() == label
+        assert to_hex(shade.get_facecolor()[0]).upper() == plots.PALETTE[role]
+        assert shade.get_facecolor()[0][3] < 0.5  # what lies below stays visible
+        outline = {tuple(point) for point in shade.get_paths()[0].vertices}
+        assert outline == {*zip(queries, low, strict=True), *zip(queries, high, strict=True)}
+    assert {"around one", "around two"} <= {t.get_text() for t in ax.get_legend().texts}
+
+
+def test_errors_are_drawn_on_two_logarithmic_axes_with_marks():
+    x = np.geomspace(0.05, 2, 40)
+    curves = {"power": x**-0.8, "with a gap": np.where(x < 0.1, np.inf, x)}
+    plots.errors(x, curves, ("n", "loss"), {"best": (0.5, 0.25)}, title="Powers")
+    ax = plt.gca()
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("n", "loss", "Powers")
+    lines = {line.get_label(): line for line in ax.lines}
+    for label, curve in curves.items():
+        np.testing.assert_array_equal(lines[label].get_data(), (x, curve))
+    assert np.ravel(lines["best"].get_data()).tolist() == [0.5, 0.25]
+    assert lines["power"].get_color() == plots.PALETTE["estimate"]
+    plt.gcf().canvas.draw()
+    ticks = [t.get_text() for t in ax.get_xticklabels(which="both") if t.get_text()]
+    assert {"0.05", "0.1", "0.2", "0.5", "1", "2"} <= set(ticks)
+    assert not any("^" in tick for tick in ticks)
+    path = ax.transData.transform(np.c_[lines["power"].get_data()])
+    slopes = np.diff(path[:, 1]) / np.diff(path[:, 0])
+    np.testing.assert_allclose(slopes, slopes[0])  # a power is a straight line
+
+
+def test_few_errors_show_their_points_and_wide_ranges_their_powers_of_ten():
+    plots.errors([1.0, 1e3, 1e6], {"few": [1.0, 1e-3, 1e-6]})
+    ax = plt.gca()
+    assert ax.lines[0].get_marker() == "o"
+    plt.gcf().canvas.draw()
+    ticks = [t.get_text() for t in ax.get_xticklabels(which="both") if t.get_text()]
+    assert "1,000" in ticks
+    assert not any(tick.startswith(("2", "5")) for tick in ticks)
+    plots.errors(np.arange(1.0, 51), {"many": np.ones(50)})
+    assert plt.gca().lines[0].get_marker() in ("None", None, "")
 
 
 def test_heatmap_rows_are_queries_and_columns_keys():

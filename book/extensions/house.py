@@ -1,5 +1,5 @@
-"""What the site needs beyond Jupyter Book: MathJax and icons from the site itself, links to raw HTML
-anchors, and pages that are right before any script has run."""
+"""What the site needs beyond Jupyter Book: MathJax and icons from the site itself, links to raw
+HTML anchors, and pages that are right before any script has run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,21 @@ MATHJAX = "sphinx-mathjax-offline/static/mathjax/"
 MATHJAX_SCRIPT = "tex-chtml.js"
 MATHJAX_FONTS = "output/chtml/fonts/woff-v2"
 ANCHOR = re.compile(r"<[a-z][^>]*?\s(?:id|name)=[\"']([^\"']+)[\"']", re.IGNORECASE)
-ICON_FONT = re.compile(r"@font-face\{[^}]*Font Awesome[^}]*\}|(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}")
-UNUSED = ("scripts/fontawesome.js", "scripts/*.map", "scripts/*.LICENSE.txt", "styles/*.map", "vendor",
-          "*webpack-macros.html", "locales", "images/logo_jupyterhub.svg", "images/logo_deepnote.svg",
-          "images/logo_jupyterlite.svg")
+ICON_FONT = re.compile(
+    r"@font-face\{[^}]*Font Awesome[^}]*\}|(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}"
+)
+UNUSED = (
+    "scripts/fontawesome.js",
+    "scripts/*.map",
+    "scripts/*.LICENSE.txt",
+    "styles/*.map",
+    "vendor",
+    "*webpack-macros.html",
+    "locales",
+    "images/logo_jupyterhub.svg",
+    "images/logo_deepnote.svg",
+    "images/logo_jupyterlite.svg",
+)
 
 
 class RawAnchors(Transform):
@@ -67,7 +78,9 @@ def drop_unused(static: Path) -> None:
     theme.write_text(re.sub(r"/\*# sourceMappingURL=.*?\*/", "", text), encoding="utf-8")
     for file in [*static.glob("scripts/*.js"), *static.glob("styles/*.css")]:
         text = file.read_text(encoding="utf-8")
-        file.write_text(re.sub(r"(//|/\*)# sourceMappingURL=\S+( ?\*/)?", "", text), encoding="utf-8")
+        file.write_text(
+            re.sub(r"(//|/\*)# sourceMappingURL=\S+( ?\*/)?", "", text), encoding="utf-8"
+        )
 
 
 def finish_pages(site: Path, root: str) -> None:
@@ -75,19 +88,23 @@ def finish_pages(site: Path, root: str) -> None:
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         if 'data-theme="auto"' in text:
-            page.write_text(text.replace('data-theme="auto"', 'data-theme="light"', 1), encoding="utf-8")
+            page.write_text(
+                text.replace('data-theme="auto"', 'data-theme="light"', 1), encoding="utf-8"
+            )
     if root != "index":
         shutil.copy2(site / f"{root}.html", site / "index.html")
 
 
-def only_where_needed(app: Sphinx, name: str, template: str, context: dict, doctree: object) -> None:
-    """Take MathJax off pages without mathematics: Sphinx also adds it where only a subpage has some."""
+def only_where_needed(
+    app: Sphinx, name: str, template: str, context: dict, doctree: object
+) -> None:
+    """Take MathJax off pages without mathematics: for Sphinx, a subpage's is enough."""
     if 'class="math ' in context.get("body", ""):
         return
 
     def is_mathjax(script: object) -> bool:
-        text = f"{getattr(script, 'filename', script)} {getattr(script, 'attributes', {}).get('body', '')}"
-        return "mathjax" in text.lower()
+        body = getattr(script, "attributes", {}).get("body", "")
+        return "mathjax" in f"{getattr(script, 'filename', script)} {body}".lower()
 
     context["script_files"] = [s for s in context.get("script_files", []) if not is_mathjax(s)]
 
@@ -102,7 +119,9 @@ def finish(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict:
     app.config.mathjax_path = f"mathjax/{MATHJAX_SCRIPT}"
-    app.add_config_value("comments_config", {}, "")  # jupyter-book sets it for an extension left out here
+    app.add_config_value(
+        "comments_config", {}, ""
+    )  # jupyter-book sets it for an extension left out here
     app.add_transform(RawAnchors)
     app.connect("html-page-context", only_where_needed, priority=900)
     app.connect("build-finished", finish, priority=900)

@@ -2,6 +2,7 @@
 
 from .average import Average
 from .bandwidth import Bandwidth
+from .gallery import Kernels
 from .smoother import Smoother
 
-__all__ = ["Average", "Bandwidth", "Smoother"]
+__all__ = ["Average", "Bandwidth", "Kernels", "Smoother"]

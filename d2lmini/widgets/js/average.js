@@ -93,7 +93,7 @@ function render({ model, el }) {
     movePoint: (key, value) => movePoint({ key, value }),
   });
   const showNear = nearLine(picture);
-  const controls = node(el, "div", { class: "d2l-controls" });
+  const controls = node(picture.side, "div", { class: "d2l-controls" });
   const sizes = [...new Set([10, 50, 200, count()])].sort((a, b) => a - b);
   const size = select(controls, "Number of points", sizes, (n) => drawPoints(Number(n)));
   const point = pointControls(controls, { domain, valueRange, count: count(), choose, move: movePoint });

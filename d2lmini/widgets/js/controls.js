@@ -28,6 +28,14 @@ export function select(parent, label, options, onInput) {
   return { input, show(value) { input.value = value; } };
 }
 
+export function checkbox(parent, label, onInput) {
+  const box = node(parent, "label", { class: "d2l-control d2l-check" });
+  const input = node(box, "input", { type: "checkbox" });
+  node(box, "span", {}, label);
+  input.addEventListener("change", () => onInput(input.checked));
+  return { input, show(on) { input.checked = on; } };
+}
+
 export function number(parent, label, { min, max, onInput }) {
   const box = node(parent, "label", { class: "d2l-control d2l-number" });
   node(box, "span", {}, label);

@@ -21,23 +21,25 @@ export const KERNELS = {
   laplace: { score: (u) => -u, support: Infinity, sd: Math.SQRT2 },
 };
 
-// score(d / sigma) - score(nearest / sigma), without first computing two huge scores.
-const SCORE_DIFFERENCES = {
-  gaussian: (d, nearest, sigma) => 0.5 * ((nearest - d) / sigma) * ((nearest + d) / sigma),
-  laplace: (d, nearest, sigma) => (nearest - d) / sigma,
-};
+const NEGLIGIBLE = -45; // e^-45 of the nearest key's weight is 3e-20: lost in any sum, and exp is slow
 
 /** Attention weights of one query over the keys: softmax of the scores; all zero where no key is in reach. */
 export function attentionWeights(query, keys, kernel, sigma, out = new Float64Array(keys.length)) {
   const { score } = KERNELS[kernel];
-  const difference = SCORE_DIFFERENCES[kernel];
+  // These two take score(d / sigma) - score(nearest / sigma) directly: both scores may be huge.
+  const [gaussian, laplace] = [kernel === "gaussian", kernel === "laplace"];
   let nearest = Infinity;
-  for (const key of keys) nearest = Math.min(nearest, Math.abs(query - key));
-  const largest = difference ? 0 : score(nearest / sigma);
+  for (let i = 0; i < keys.length; i++) nearest = Math.min(nearest, Math.abs(query - keys[i]));
+  const largest = gaussian || laplace ? 0 : score(nearest / sigma);
   let total = 0;
   for (let i = 0; i < keys.length; i++) {
-    const distance = Math.abs(query - keys[i]);
-    const s = difference ? difference(distance, nearest, sigma) : score(distance / sigma) - largest;
+    const d = Math.abs(query - keys[i]);
+    let s;
+    if (gaussian) s = 0.5 * ((nearest - d) / sigma) * ((nearest + d) / sigma);
+    else if (laplace) s = (nearest - d) / sigma;
+    else s = score(d / sigma) - largest;
+    out[i] = 0;
+    if (s < NEGLIGIBLE) continue;
     out[i] = largest === -Infinity ? 0 : Math.exp(s);
     total += out[i];
   }

@@ -38,10 +38,17 @@ export class FitPanel {
   #drawPoints(x, y, keys, values, weights, weightTop = Math.max(...weights) || 1) {
     while (this.points.childElementCount > keys.length) this.points.lastChild.remove();
     while (this.points.childElementCount < keys.length) shape(this.points, "circle");
-    [...this.points.children].forEach((dot, i) => {
-      const share = weights[i] / weightTop;
-      set(dot, { cx: x(keys[i]), cy: y(values[i]), r: 3 + 4 * Math.sqrt(share), "fill-opacity": 0.35 + 0.65 * share });
-    });
+    const placed = [keys, values, ...x.domain, ...x.range, ...y.domain, ...y.range];
+    const moved = placed.some((part, i) => part !== this.placed?.[i]);
+    this.placed = placed;
+    let dot = this.points.firstElementChild;
+    for (let i = 0; i < keys.length; i++, dot = dot.nextElementSibling) {
+      if (moved) set(dot, { cx: x(keys[i]), cy: y(values[i]) });
+      const share = Math.round((250 * weights[i]) / weightTop) / 250;
+      if (dot.share === share) continue;
+      dot.share = share;
+      set(dot, { r: 3 + 4 * Math.sqrt(share), "fill-opacity": 0.35 + 0.65 * share });
+    }
   }
 }
 
@@ -112,8 +119,9 @@ export class HeatmapPanel {
     }
     const pixels = new Uint32Array(this.image.data.buffer);
     const shades = new Uint32Array(n);
+    const shown = [...new Set(columns)];
     for (let j = 0; j < m; j++) {
-      for (let i = 0; i < n; i++) shades[i] = colours[Math.round((255 * weights[j * n + i]) / (top || 1))];
+      for (const i of shown) shades[i] = colours[Math.round((255 * weights[j * n + i]) / (top || 1))];
       const start = (m - 1 - j) * columns.length;
       for (let c = 0; c < columns.length; c++) pixels[start + c] = shades[columns[c]];
     }

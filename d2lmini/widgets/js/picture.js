@@ -25,7 +25,8 @@ export class Picture {
       min: domain[0], max: domain[1], step: 0.05, describe: (q) => `q = ${fixed(q)}`, onInput: moveQuery, seen: "q",
     });
     this.query.box.classList.add("d2l-under-axis");
-    this.heatmap = new HeatmapPanel(node(this.panels, "div", { class: "d2l-side" }));
+    this.side = node(this.panels, "div", { class: "d2l-side" });
+    this.heatmap = new HeatmapPanel(this.side);
     this.#listen();
     this.observer = new ResizeObserver(redraw);
     this.observer.observe(this.panels);
@@ -43,7 +44,7 @@ export class Picture {
     if (!width || !side) return false;
     this.x = scale(this.domain, [MARGIN.left, width - MARGIN.right]);
     this.y = scale(this.valueRange, [FIT.bottom, FIT.top]);
-    this.side = {
+    this.square = {
       x: scale(this.domain, [MARGIN.left, side - MARGIN.right]), y: scale(this.domain, [side - 64, 10]),
       width: side, height: side - 24,
     };
@@ -59,11 +60,12 @@ export class Picture {
     const widest = kernel === "constant" ? Infinity : sigma * Math.min(KERNELS[kernel].support, 1);
     this.fit.update({ reach: widest, ...state, x: this.x, y: this.y, weights: row });
     const y = scale([0, ceiling(state.weightTop ?? largest(row))], [WEIGHTS.bottom, WEIGHTS.top]);
+    this.weightsY = y;
     this.weights.update({ x: this.x, y, keys, weights: row, query });
     const top = state.top ?? largest(weights);
     const label = "Heatmap of the attention weights: rows are queries, columns are keys. "
-      + `The darkest shade is a weight of ${fixed(top, 3)}.`;
-    this.heatmap.update({ ...this.side, keys, weights, queries, query, label, top });
+      + `The strongest shade is a weight of ${fixed(top, 3)}.`;
+    this.heatmap.update({ ...this.square, keys, weights, queries, query, label, top });
     this.svg.setAttribute("aria-label", "Data points, the truth and the estimate over the keys, with the query at "
       + `${fixed(query)}; below them the attention weight of each key.`);
     this.query.show(query);
@@ -94,7 +96,7 @@ export class Picture {
         else this.#queryTo(this.x.invert(at.x));
       },
     });
-    const toRow = (at) => { if (!at.touch) this.#queryTo(this.side.y.invert(at.y)); };
+    const toRow = (at) => { if (!at.touch) this.#queryTo(this.square.y.invert(at.y)); };
     onDrag(this.heatmap.box, { start: toRow, move: toRow });
   }
 
@@ -109,4 +111,8 @@ export class Picture {
   }
 }
 
-const largest = (numbers) => numbers.reduce((a, b) => Math.max(a, b), 0);
+function largest(numbers) {
+  let found = 0;
+  for (let i = 0; i < numbers.length; i++) if (numbers[i] > found) found = numbers[i];
+  return found;
+}

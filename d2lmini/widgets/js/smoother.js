@@ -67,7 +67,7 @@ function render({ model, el }) {
     choosePoint: (i) => { choose(i); point.focus(); },
     movePoint: (key, value) => movePoint({ key, value }),
   });
-  const controls = node(el, "div", { class: "d2l-controls" });
+  const controls = node(picture.side, "div", { class: "d2l-controls" });
   const kernels = select(controls, "Kernel", Object.keys(KERNELS), (kernel) => sample.change({ kernel }));
   const point = pointControls(controls, { domain, valueRange, count, choose, move: movePoint });
   const buttons = node(el, "div", { class: "d2l-buttons" });

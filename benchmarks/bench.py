@@ -1,0 +1,252 @@
+"""Speed beside peers, redraw times and page weights, in one run: ``make bench``.
+
+Ratios compare fastest runs, taken in turns, so that a busy machine slows both alike. Only a ratio
+under half of what is required fails; times and weights are printed beside their budgets.
+"""
+
+import functools
+import gzip
+import http.server
+import inspect
+import json
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from find_browser import ARGUMENTS, find_browser  # noqa: E402
+from ipywidgets.embed import dependency_state  # noqa: E402
+from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+from statsmodels.nonparametric.kernel_regression import KernelReg  # noqa: E402
+
+from d2lmini import data, nadaraya_watson, select_bandwidth, widgets  # noqa: E402
+
+SITE = ROOT / "_build" / "html"
+HOST = ROOT / "book" / "static" / "host"
+
+
+# Beside peers ------------------------------------------------------------------------------------
+
+
+def fastest(*calls: Callable, rounds: int) -> list[float]:
+    """The shortest time of each call in seconds; they take turns."""
+    best = [float("inf")] * len(calls)
+    for _ in range(rounds):
+        for i, call in enumerate(calls):
+            started = time.perf_counter()
+            call()
+            best[i] = min(best[i], time.perf_counter() - started)
+    return best
+
+
+def ratio(what: str, ours: Callable, theirs: Callable, rounds: int, required: float) -> bool:
+    """Print how many times longer theirs takes; False if under half of what is required."""
+    ours_s, theirs_s = fastest(ours, theirs, rounds=rounds)
+    found = theirs_s / ours_s
+    passed = found >= required / 2
+    verdict = "" if passed else "   TOO SLOW"
+    print(f"  {what:<58} {found:7.1f} times faster   (required: {required:g}){verdict}")
+    print(f"  {'':<58} {1000 * ours_s:.3g} ms against {1000 * theirs_s:.3g} ms")
+    return passed
+
+
+def beside_peers() -> bool:
+    print("Beside statsmodels (fastest runs, in turns)")
+    small, large = data.sine_power(), data.sine_linear(1000)
+    theirs = KernelReg(small.values, small.keys, "c", reg_type="lc", bw=[0.5])
+    passed = [
+        ratio(
+            "select_bandwidth, 50 sigmas, n = 1000, against cv_ls",
+            lambda: select_bandwidth(large.keys, large.values),
+            lambda: KernelReg(large.values, large.keys, "c", reg_type="lc", bw="cv_ls"),
+            rounds=4,
+            required=4,
+        ),
+        ratio(
+            "nadaraya_watson, n = m = 50, against KernelReg.fit",
+            lambda: nadaraya_watson(small.queries, small.keys, small.values, sigma=0.5),
+            lambda: theirs.fit(small.queries),
+            rounds=300,
+            required=10,
+        ),
+    ]
+    return all(passed)
+
+
+# Explorers in the browser ------------------------------------------------------------------------
+
+TIMED = """
+const native = window.requestAnimationFrame.bind(window);
+window.spent = 0;
+window.requestAnimationFrame = (draw) => native((now) => {
+  const started = performance.now();
+  draw(now);
+  document.body.getBoundingClientRect();  // lay out at once, so that it is counted
+  window.spent += performance.now() - started;
+});
+window.frame = () => new Promise((done) => native(() => native(done)));
+"""
+MOVE = """async (slider) => {
+  const times = [];
+  for (let i = 0; i < 80; i++) {
+    slider.value = -0.9 + 0.02 * (i % 60);
+    window.spent = 0;
+    const started = performance.now();
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    const told = performance.now() - started;
+    await window.frame();
+    if (i >= 10) times.push(told + window.spent);
+  }
+  return times.sort((a, b) => a - b);
+}"""
+
+
+def page_of(explorer: widgets.base.Explorer) -> str:
+    """A page with the explorer alone, alive by the widget host of the book."""
+    state = {"version_major": 2, "version_minor": 0}
+    state["state"] = dependency_state([explorer], drop_defaults=False)
+    view = {"version_major": 2, "version_minor": 0, "model_id": explorer.model_id}
+    widget = '<script type="application/vnd.jupyter.widget-{}+json">{}</script>'
+    return "\n".join(
+        [
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>explorer</title>',
+            f'<link rel="stylesheet" href="{(HOST / "host.css").as_uri()}">',
+            f'<script src="{(HOST / "host.js").as_uri()}" defer></script><body>',
+            widget.format("state", json.dumps(state).replace("</", "<\\/")),
+            widget.format("view", json.dumps(view)),
+        ]
+    )
+
+
+def explorer_of(name: str, n: int, m: int) -> widgets.base.Explorer | None:
+    """The explorer on n points with m queries; None if it is not about a sample."""
+    made = getattr(widgets, name)
+    if "sample" not in inspect.signature(made).parameters:
+        return None
+    explorer = made(data.sine_linear(n))
+    if explorer.view.has_trait("resolution"):
+        explorer.view.resolution = m
+    return explorer
+
+
+def redraw_times(browser: Browser) -> None:
+    print("Sigma moved, picture redrawn (fastest, median and 95 % of 70 moves)")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in widgets.__all__:
+            for n, m, budget in [(50, 500, 8), (2000, 201, 16)]:
+                explorer = explorer_of(name, n, m)
+                if explorer is None:
+                    continue
+                path = Path(folder) / f"{name}-{n}.html"
+                path.write_text(page_of(explorer), encoding="utf-8")
+                page = browser.new_page(viewport={"width": 900, "height": 1000})
+                page.add_init_script(TIMED)
+                page.goto(path.as_uri())
+                page.wait_for_function("document.documentElement.dataset.widgets === 'ready'")
+                page.wait_for_timeout(500)
+                times = page.get_by_role("slider", name="bandwidth σ").evaluate(MOVE)
+                page.close()
+                least, middle, most = np.quantile(times, [0, 0.5, 0.95])
+                said = f"{least:6.1f} {middle:6.1f} {most:6.1f} ms"
+                over = "   OVER" if middle > budget else ""
+                sizes = f"n = {n}, m = {m}"
+                print(f"  {name:<12} {sizes:<18} {said}  (budget {budget} ms){over}")
+
+
+# Pages over the wire -----------------------------------------------------------------------------
+
+PLAIN = {".png", ".jpg", ".woff", ".woff2", ".gz", ".zip"}
+
+
+class Compressing(http.server.SimpleHTTPRequestHandler):
+    """Serves files as GitHub Pages does, gzipped where that pays; notes the bytes of each path."""
+
+    def __init__(self, *arguments, sent: dict[str, int], **keywords):
+        self.sent = sent
+        super().__init__(*arguments, **keywords)
+
+    def do_GET(self) -> None:
+        path = Path(self.translate_path(self.path))
+        if path.is_dir():
+            path /= "index.html"
+        if not path.is_file():
+            self.send_error(404)
+            return
+        body = path.read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        if path.suffix not in PLAIN:
+            body = gzip.compress(body, 6)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.sent[self.path.split("?")[0]] = len(body)
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def first_visit(browser: Browser, page_name: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Bytes by path that a first visit loads: those always needed, and lazily loaded pictures."""
+    sent: dict[str, int] = {}
+    handler = functools.partial(Compressing, directory=str(SITE), sent=sent)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        address = f"http://127.0.0.1:{server.server_port}/{page_name}"
+        page.goto(address, wait_until="networkidle")
+        page.wait_for_timeout(300)
+        lazy = set(
+            page.eval_on_selector_all(
+                "img[loading=lazy]", "all => all.map(img => new URL(img.src).pathname)"
+            )
+        )
+        context.close()
+        server.shutdown()
+    return (
+        {path: size for path, size in sent.items() if path not in lazy},
+        {path: size for path, size in sent.items() if path in lazy},
+    )
+
+
+def page_weights(browser: Browser) -> None:
+    pages = [SITE / "intro.html", *sorted((SITE / "chapters").glob("*.html"))]
+    pages = [page.relative_to(SITE).as_posix() for page in pages if page.exists()]
+    print("First visit, compressed, lazily loaded figures apart (budget 700 kB)")
+    if not pages:
+        print("  there is no built book: run  make book")
+    for name in pages:
+        needed, lazy = first_visit(browser, name)
+        total = sum(needed.values())
+        heaviest = max(needed, key=needed.get)
+        over = "   OVER" if total > 700_000 else ""
+        print(
+            f"  {name:<46} {total / 1000:5.0f} kB in {len(needed)} files, "
+            f"most {needed[heaviest] / 1000:.0f} kB {Path(heaviest).name}; "
+            f"figures {sum(lazy.values()) / 1000:.0f} kB{over}"
+        )
+
+
+def main() -> int:
+    warnings.simplefilter("ignore", FutureWarning)
+    passed = beside_peers()
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
+        redraw_times(browser)
+        page_weights(browser)
+        browser.close()
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

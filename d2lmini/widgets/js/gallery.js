@@ -1,0 +1,83 @@
+// The gallery of kernels: one card each, with its shape and its error; and the window of one kernel at the query.
+import { KERNELS, grid } from "./maths.js";
+import { SPREADING, estimatesAt, weightCurve, widthOf } from "./shapes.js";
+import { fixed, node, path, scale, set, shape } from "./draw.js";
+
+const CARD = { x: scale([-3, 3], [2, 98]), y: scale([0, 1.05], [40, 2]), us: grid(-3, 3, 241) };
+const COMPARED_AT = 151; // places at which the other kernels' curves are computed
+const EDGE = 1e-9;
+
+/** Cards to click; the menu of kernels does the same from the keyboard. */
+export class Gallery {
+  constructor(parent, choose) {
+    const box = node(parent, "div", { class: "d2l-gallery", role: "group", "aria-label": "Gallery: mean squared errors" });
+    this.cards = Object.keys(KERNELS).map((name) => {
+      const card = node(box, "div", { class: "d2l-card" });
+      card.addEventListener("click", () => choose(name));
+      const svg = shape(card, "svg", { viewBox: "0 0 100 42", "aria-hidden": "true" });
+      const drawn = shape(svg, "path", { class: "d2l-shape" });
+      node(card, "span", {}, name);
+      return { name, card, drawn, error: node(card, "output", { "aria-live": "off" }) };
+    });
+  }
+
+  /** Shapes over the distance in units of sigma, errors below them. */
+  update({ kernel, match, errors, gaps }) {
+    for (const { name, card, drawn, error } of this.cards) {
+      const { score } = KERNELS[name];
+      const width = widthOf(name, 1, match);
+      const heights = CARD.us.map((u) => Math.exp(score(Math.abs(u) / width) - score(0)));
+      set(drawn, { d: path(CARD.us, heights, CARD.x, CARD.y) });
+      card.classList.toggle("d2l-chosen", name === kernel);
+      const missing = gaps[name] ? `, ${gaps[name]} empty` : "";
+      error.textContent = Number.isNaN(errors[name]) ? "none" : fixed(errors[name], 3) + missing;
+    }
+  }
+}
+
+/** Around the query: the kernel as high as its weights, and the two edges of its window, if it has any. */
+export class KernelWindow {
+  constructor(picture) {
+    this.picture = picture;
+    this.curve = shape(picture.svg, "path", { class: "d2l-window" });
+    picture.weights.stems.before(this.curve);
+    this.edges = shape(picture.svg, "path", { class: "d2l-edges" });
+  }
+
+  update(state) {
+    const { x, y, weightsY, domain } = this.picture;
+    if (!weightsY) return;
+    const { query, kernel, width } = state;
+    const [foot] = weightsY.range;
+    const reach = width * KERNELS[kernel].support;
+    const sides = Number.isFinite(reach) ? [query - reach, query + reach] : [];
+    const inside = (place) => place >= domain[0] && place <= domain[1];
+    const steps = sides.flatMap((side) => [side - EDGE * reach, side + EDGE * reach]).filter(inside);
+    const places = Float64Array.from([...grid(...domain, 241), ...steps]).sort();
+    const heights = weightCurve(places, query, state).map((height) => Math.min(height, weightsY.domain[1]));
+    const [left, right] = x.range;
+    set(this.curve, { d: `${path(places, heights, x, weightsY)}L${right} ${foot}H${left}Z` });
+    const top = y.range[1];
+    set(this.edges, { d: sides.filter(inside).map((side) => `M${x(side)} ${top}V${foot}`).join("") });
+  }
+}
+
+/** The curves of the other kernels with a spread, faint, behind the estimate. */
+export class OtherKernels {
+  constructor(picture) {
+    this.picture = picture;
+    this.line = shape(picture.svg, "path", { class: "d2l-other" });
+    picture.fit.estimate.before(this.line);
+    this.places = grid(...picture.domain, COMPARED_AT);
+  }
+
+  update({ kernel, keys, values, sigma, match }) {
+    const { x, y } = this.picture;
+    if (!x) return;
+    const curve = (name) => {
+      const estimates = estimatesAt(this.places, keys, values, name, widthOf(name, sigma, match));
+      return path(this.places, estimates, x, y);
+    };
+    set(this.line, { d: SPREADING.filter((name) => name !== kernel).map(curve).join("") });
+  }
+}
