@@ -37,9 +37,10 @@ READING = re.compile(r"^reading sources\.\.\. *\[ *(?P<percent>\d+)%\] (?P<page>
 NOTEBOOK = re.compile(
     r"^(?P<file>.+?): (?P<verb>Executing|Executed|Using cached) notebook(?P<rest>.*)$"
 )
+NO_TARGET = r"broken link: \1 is no page of _toc.yml, no file, no anchor here"
 LINKS = (  # MyST's words for a broken link, and ours
-    (r"'myst' cross-reference target not found: ('.+')", r"broken link: \1 is no page of _toc.yml"),
-    (r"Unknown source document ('.+')", r"broken link: \1 is no page of _toc.yml"),
+    (r"'myst' cross-reference target not found: ('.+')", NO_TARGET),
+    (r"Unknown source document ('.+')", NO_TARGET),
     (r"local id not found in doc ('.+'): ('.+')", r"broken link: page \1 has no anchor \2"),
 )
 NOISE = ("Kernel is running over TCP", "[IPKernelApp]")

@@ -2,8 +2,8 @@
 
     .venv/bin/python book/repository.py https://github.com/OWNER/NAME
 
-The address stands in _config.yml. Other files repeat it, or the OWNER/NAME in it (badges, launch links,
-the address of the published site); all of them are rewritten. tests/test_repository.py compares them.
+The address stands in _config.yml. Other files repeat it, or the OWNER/NAME in it (badges, launch
+links, the address of the published site); all of them are rewritten, and a test compares them.
 """
 
 from __future__ import annotations

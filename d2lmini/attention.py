@@ -226,8 +226,7 @@ def _tilt(weights, data):
     xp, seen = data.xp, weights > 0
     top, eps = xp.finfo(weights.dtype).max, xp.finfo(weights.dtype).eps
     heaviest = data.keys[weights.argmax(1)].T[:, :, None]  # (d, m, 1)
-    place = xp.clip(data.keys.T[:, None, :] - heaviest, -top, top)
-    place = xp.where(seen, place, 0.0)  # (d, m, n)
+    place = xp.clip(data.keys.T[:, None, :] - heaviest, -top, top)  # (d, m, n)
     mean = (weights * place).sum(2)[:, :, None]
     share = xp.where(seen, xp.sqrt(xp.where(seen, weights, 1.0)), 0.0)
     columns = share * (place - mean)

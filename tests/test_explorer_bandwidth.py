@@ -108,6 +108,8 @@ def test_dragging_along_the_curves_moves_sigma(explorer):
     mouse.up()
     picture(explorer)
     assert float(sigma_slider(explorer).input_value()) == -1.52
+    label = explorer.locator(".d2l-sigma-label").text_content()
+    assert label == f"σ = {10**-1.52:.3g}"
 
 
 def test_the_marker_stands_at_sigma_on_each_curve(explorer):
@@ -169,6 +171,8 @@ def test_an_inadmissible_sigma_says_so(explorer):
     assert float(numbers["training error"]) == pytest.approx(expected, abs=0.00051)
     explorer.get_by_role("button", name="Best by leave-one-out").click()
     assert shown(explorer)["leave-one-out error"] != "not admissible"
+    errors = leave_one_out_error(SAMPLE.keys, SAMPLE.values, GRID, "epanechnikov")
+    assert sigma_of(explorer) == pytest.approx(GRID[np.argmin(errors)], rel=1e-6)
 
 
 def test_more_points_by_keyboard(explorer):

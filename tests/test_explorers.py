@@ -13,6 +13,7 @@ EXPLORERS = [
     ("chapters/01_average_pooling.html", "average"),
     ("chapters/03_kernels.html", "kernels"),
     ("chapters/04_bandwidth.html", "bandwidth"),
+    ("chapters/05_learning_the_kernel.html", "learning"),
 ]
 READY = "document.documentElement.dataset.widgets !== undefined"
 PICTURE = """root => [...root.querySelectorAll('svg, output, canvas')]

@@ -12,7 +12,7 @@ import torch
 from torch.func import functional_call
 
 import d2lmini
-from d2lmini import data
+from d2lmini import data, learning
 from d2lmini.learning import (
     NWKernelRegression,
     NWLogBandwidth,
@@ -425,3 +425,12 @@ def test_the_history_figure_draws_runs_and_levels():
     d2lmini.plots.history(curves, ax=other)
     assert (len(other.lines), other.get_yscale()) == (2, "linear")
     plt.close("all")
+
+
+def test_the_bar_first_sends_a_notebook_nothing_that_could_differ(monkeypatch):
+    import IPython.display
+
+    sent = []
+    monkeypatch.setattr(IPython.display, "display", lambda *data, **how: sent.append((data, how)))
+    learning._Output()
+    assert sent == [(({},), {"raw": True, "display_id": True})]

@@ -211,7 +211,7 @@ def test_heatmap_sorts_keys_and_queries_with_their_weights():
     assert cells.tolist() == [[4, 5, 3], [1, 2, 0]]
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
 def test_panels_share_one_scale_from_zero_to_the_largest_weight(count):
     panels = {f"panel {i}": WEIGHTS * (i + 1) / 4 for i in range(count)}
     plots.heatmap(SAMPLE.queries, SAMPLE.keys, panels, title="All of them")
@@ -224,6 +224,29 @@ def test_panels_share_one_scale_from_zero_to_the_largest_weight(count):
     assert len(figure.axes) == count + 1
     assert [bar.get_ylabel() for bar in bars] == ["attention weight"]
     assert figure.get_suptitle() == "All of them"
+
+
+@pytest.mark.parametrize("count", [2, 4, 6, 7])
+def test_small_multiples_share_axes_and_label_the_outer_ones(count):
+    curves = {f"curve {i}": SAMPLE.truth + i for i in range(count)}
+    points = SAMPLE.keys, SAMPLE.values, SAMPLE.queries
+    assert plots.fits(*points, curves, SAMPLE.truth, title="All of them") is None
+    figure = plt.gcf()
+    figure.canvas.draw()
+    assert [ax.get_title() for ax in figure.axes] == list(curves)
+    assert figure.get_suptitle() == "All of them"
+    columns = 2 if count <= 4 else 3
+    for i, (ax, curve) in enumerate(zip(figure.axes, curves.values(), strict=True)):
+        np.testing.assert_array_equal(ax.lines[2].get_ydata(), curve)
+        assert (ax.get_xlim(), ax.get_ylim()) == (
+            figure.axes[0].get_xlim(),
+            figure.axes[0].get_ylim(),
+        )
+        lowest, leftmost = i + columns >= count, i % columns == 0
+        assert ax.xaxis.label.get_visible() == lowest
+        assert any(t.label1.get_visible() for t in ax.xaxis.get_major_ticks()) == lowest
+        assert ax.yaxis.label.get_visible() == leftmost
+        assert any(t.label1.get_visible() for t in ax.yaxis.get_major_ticks()) == leftmost
 
 
 def test_panels_into_given_axes_and_odd_cases():

@@ -14,7 +14,13 @@ from sphinx.application import Sphinx
 
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/"
 MATHJAX_SCRIPT = "tex-chtml.js"
-MATHJAX_FONTS = "output/chtml/fonts/woff-v2"
+#: Fonts, and what the formula menu loads when a reader asks it for speech or braille.
+MATHJAX_MORE = ("output/chtml/fonts/woff-v2", "a11y", "input/mml")
+MATHJAX_FILES = (
+    MATHJAX_SCRIPT,
+    "input/mml.js",
+    *(f"sre/mathmaps/{name}.json" for name in ("base", "en", "nemeth")),
+)
 ANCHOR = re.compile(r"<[a-z][^>]*?\s(?:id|name)=[\"']([^\"']+)[\"']", re.IGNORECASE)
 ICON_FONT = re.compile(
     r"@font-face\{[^}]*Font Awesome[^}]*\}|(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}"
@@ -64,8 +70,11 @@ def copy_mathjax(static: Path) -> None:
     """Copy the script and its fonts, which is all that a page with mathematics loads."""
     source, target = mathjax_folder(), static / "mathjax"
     target.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(source / MATHJAX_SCRIPT, target / MATHJAX_SCRIPT)
-    shutil.copytree(source / MATHJAX_FONTS, target / MATHJAX_FONTS, dirs_exist_ok=True)
+    for folder in MATHJAX_MORE:
+        shutil.copytree(source / folder, target / folder, dirs_exist_ok=True)
+    for file in MATHJAX_FILES:
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source / file, target / file)
 
 
 def drop_unused(static: Path) -> None:

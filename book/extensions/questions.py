@@ -1,4 +1,4 @@
-"""What a page says of itself elsewhere: its question beside previous and next, its card in links."""
+"""What a page says of itself elsewhere: its question in previous and next, its card in links."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 OPENING = "The question of this chapter: "
-SUMMARY = "From the mean, through Nadaraya–Watson regression, to a transformer layer: an interactive course."
+SUMMARY = "An interactive course from the mean, through kernel regression, to transformer layers."
 
 
 def note_question(app: Sphinx, doctree: nodes.document) -> None:

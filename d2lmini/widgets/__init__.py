@@ -3,6 +3,7 @@
 from .average import Average
 from .bandwidth import Bandwidth
 from .gallery import Kernels
+from .learning import Learning
 from .smoother import Smoother
 
-__all__ = ["Average", "Bandwidth", "Kernels", "Smoother"]
+__all__ = ["Average", "Bandwidth", "Kernels", "Learning", "Smoother"]

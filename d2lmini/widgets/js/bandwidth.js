@@ -14,6 +14,7 @@ const PAIRS = 8e4; // more pairs of a point and a query than this are too slow f
 const EARLIER = 8; // samples whose fits are kept
 const GHOST_QUERIES = 101;
 
+const toStep = (sigma) => 10 ** (Math.round(100 * Math.log10(sigma)) / 100); // where the slider can stand
 const short = (sigma) => String(Number(sigma.toPrecision(3)));
 
 /** Errors over sigma, computed when the data or the kernel change and kept until then. */
@@ -78,54 +79,66 @@ function ghostsIn(picture, domain) {
   };
 }
 
-function render({ model, el }) {
-  el.classList.add("d2l");
-  const [domain, valueRange, name] = ["domain", "value_range", "truth"].map((trait) => model.get(trait));
-  const truthAt = TRUTHS[name];
-  const queries = grid(...domain, model.get("resolution"));
-  const truth = queries.map(truthAt);
+/** Returns what computes everything that is drawn from the model. */
+function solverOf(model, truthAt) {
+  const queries = grid(...model.get("domain"), model.get("resolution"));
   const asked = { queries: model.get("sample_queries"), noiseSd: model.get("noise_sd") };
+  const [truth, curvesFor] = [queries.map(truthAt), cachedCurves(sigmaGrid(model.get("sigma_range")))];
   asked.truth = asked.queries.map(truthAt);
-  const range = model.get("sigma_range");
-  const curvesFor = cachedCurves(sigmaGrid(range));
-  const sample = sampleIn(model);
-  let earlier = []; // keys, values, kernel and best sigma of the samples before this one, the last first
-
-  const solve = () => {
+  return () => {
     const [sigma, query, kernel, keys, values] = TRAITS.map((trait) => model.get(trait));
     const data = { ...asked, keys, values, signal: keys.map(truthAt) };
     const curves = curvesFor(data, kernel);
-    const now = errorsNow(data, kernel, sigma, curves);
-    const row = attentionWeights(query, keys, kernel, sigma);
     const { estimates, weights } = nadarayaWatson(queries, keys, values, kernel, sigma);
+    const row = attentionWeights(query, keys, kernel, sigma);
     return {
       sigma, query, kernel, keys, values, queries, truth, estimates, weights, row, estimate: pool(row, values),
-      curves, now, queryCount: asked.queries.length,
+      curves, now: errorsNow(data, kernel, sigma, curves), queryCount: asked.queries.length,
     };
   };
+}
+
+/** The sigma at which a curve is smallest; undefined if it is nowhere defined. */
+const bestSigma = ({ sigmas, best }, name) => sigmas[best[name]];
+
+/** The samples before the present one, the last first, each with the sigma it chose. */
+function pastSamples() {
+  let samples = [];
+  return {
+    all: () => samples,
+    chosen: (kernel) => samples.filter((one) => one.kernel === kernel && one.best).map((one) => one.best),
+    forget: () => { samples = []; },
+    add({ keys, values, kernel, curves }) {
+      samples = [{ keys, values, kernel, best: bestSigma(curves, "leaveOneOut") }, ...samples].slice(0, EARLIER);
+    },
+  };
+}
+
+function render({ model, el }) {
+  el.classList.add("d2l");
+  const [domain, valueRange, name] = ["domain", "value_range", "truth"].map((trait) => model.get(trait));
+  const sample = sampleIn(model);
+  const solve = solverOf(model, TRUTHS[name]);
+  const earlier = pastSamples();
+
   const redraw = framed(() => {
     const state = solve();
     picture.update(state);
-    showGhosts(earlier, state.kernel, state.sigma);
-    const chosen = earlier.filter(({ kernel, best }) => kernel === state.kernel && best).map(({ best }) => best);
-    errors.update({ ...state, earlier: chosen });
+    showGhosts(earlier.all(), state.kernel, state.sigma);
+    errors.update({ ...state, earlier: earlier.chosen(state.kernel) });
     kernels.show(state.kernel);
     sizes.show(String(state.keys.length));
     status.later(showReadouts(state));
   });
-  const best = (error) => {
-    const { curves } = solve();
-    return curves.sigmas[curves.best[error]];
-  };
   const goToBest = (error, called) => {
-    const sigma = best(error);
+    const sigma = bestSigma(solve().curves, error);
     if (sigma) sample.change({ sigma });
     status.say(sigma ? `${called} is smallest at σ = ${short(sigma)}.` : `${called} is nowhere defined.`);
   };
   const drawPoints = (count) => {
-    const [kernel, keys, values] = ["kernel", "data_keys", "data_values"].map((trait) => model.get(trait));
-    const last = { keys, values, kernel, best: best("leaveOneOut") };
-    earlier = count === keys.length ? [last, ...earlier].slice(0, EARLIER) : [];
+    const state = solve();
+    if (count === state.keys.length) earlier.add(state);
+    else earlier.forget();
     const samples = sample.draw(count);
     status.say(`New sample ${samples}: ${count} points drawn again from the same truth.`);
   };
@@ -135,20 +148,19 @@ function render({ model, el }) {
     domain, valueRange, redraw, legend: LOOKS, moveQuery: (query) => sample.change({ query: clamp(query, domain) }),
   });
   const showGhosts = ghostsIn(picture, domain);
-  const toStep = (sigma) => 10 ** (Math.round(100 * Math.log10(sigma)) / 100); // where the slider can stand
   const errors = new ErrorPanel(picture.heatmap.box.parentElement, {
-    sigmas: range, moveSigma: (sigma) => sample.change({ sigma: toStep(sigma) }),
+    sigmas: model.get("sigma_range"), moveSigma: (sigma) => sample.change({ sigma: toStep(sigma) }),
   });
   const controls = node(el, "div", { class: "d2l-controls" });
   const kernels = select(controls, "Kernel", KERNEL_NAMES, (kernel) => sample.change({ kernel }));
-  const first = model.get("start").data_keys.length;
-  const sizes = select(controls, "Number of points", [1, 2, 4, 8].map((k) => k * first), (n) => drawPoints(Number(n)));
+  const counts = [1, 2, 4, 8].map((times) => times * model.get("start").data_keys.length);
+  const sizes = select(controls, "Number of points", counts, (count) => drawPoints(Number(count)));
   const buttons = node(el, "div", { class: "d2l-buttons" });
   button(buttons, "Best by leave-one-out", () => goToBest("leaveOneOut", "The leave-one-out error"));
   button(buttons, "Best by true error", () => goToBest("error", "The true error"));
   button(buttons, "New sample", () => drawPoints(model.get("data_keys").length));
   button(buttons, "Reset", () => {
-    earlier = [];
+    earlier.forget();
     sample.reset();
     redraw();
     status.say("Back at the start.");

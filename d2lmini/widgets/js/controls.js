@@ -110,10 +110,11 @@ export function announcer(parent) {
   };
 }
 
-/** Runs `draw` once in the next frame, however often it is asked. */
+/** Runs `draw` once in the next frame, however often it is asked; `now` does not wait. */
 export function framed(draw) {
   let asked = 0;
   const ask = () => { asked ||= requestAnimationFrame(() => { asked = 0; draw(); }); };
+  ask.now = draw;
   ask.cancel = () => cancelAnimationFrame(asked);
   return ask;
 }

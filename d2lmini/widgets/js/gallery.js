@@ -4,7 +4,7 @@ import { SPREADING, estimatesAt, weightCurve, widthOf } from "./shapes.js";
 import { fixed, node, path, scale, set, shape } from "./draw.js";
 
 const CARD = { x: scale([-3, 3], [2, 98]), y: scale([0, 1.05], [40, 2]), us: grid(-3, 3, 241) };
-const COMPARED_AT = 151; // places at which the other kernels' curves are computed
+const COMPARED_AT = 126; // places at which the other kernels' curves are computed
 const EDGE = 1e-9;
 
 /** Cards to click; the menu of kernels does the same from the keyboard. */
@@ -21,16 +21,23 @@ export class Gallery {
     });
   }
 
-  /** Shapes over the distance in units of sigma, errors below them. */
+  /** Shapes over the distance in units of sigma, drawn anew only when the switch moves; errors below them. */
   update({ kernel, match, errors, gaps }) {
-    for (const { name, card, drawn, error } of this.cards) {
+    if (match !== this.drawnFor) this.#draw(match);
+    for (const { name, card, error } of this.cards) {
+      card.classList.toggle("d2l-chosen", name === kernel);
+      const missing = gaps[name] ? `, ${gaps[name]} empty` : "";
+      error.textContent = Number.isNaN(errors[name]) ? "none" : fixed(errors[name], 3) + missing;
+    }
+  }
+
+  #draw(match) {
+    this.drawnFor = match;
+    for (const { name, drawn } of this.cards) {
       const { score } = KERNELS[name];
       const width = widthOf(name, 1, match);
       const heights = CARD.us.map((u) => Math.exp(score(Math.abs(u) / width) - score(0)));
       set(drawn, { d: path(CARD.us, heights, CARD.x, CARD.y) });
-      card.classList.toggle("d2l-chosen", name === kernel);
-      const missing = gaps[name] ? `, ${gaps[name]} empty` : "";
-      error.textContent = Number.isNaN(errors[name]) ? "none" : fixed(errors[name], 3) + missing;
     }
   }
 }

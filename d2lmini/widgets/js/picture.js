@@ -30,7 +30,7 @@ export class Picture {
     this.#listen();
     this.observer = new ResizeObserver(redraw);
     this.observer.observe(this.panels);
-    this.forgetTheme = onThemeChange(() => { this.heatmap.readTheme(); redraw(); });
+    this.forgetTheme = onThemeChange(() => { this.heatmap.readTheme(); redraw.now(); });
   }
 
   #key(legend) {
