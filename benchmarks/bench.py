@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from find_browser import ARGUMENTS, find_browser  # noqa: E402
 from ipywidgets.embed import dependency_state  # noqa: E402
-from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, TimeoutError, sync_playwright  # noqa: E402
 from statsmodels.nonparametric.kernel_regression import KernelReg  # noqa: E402
 
 from d2lmini import data, nadaraya_watson, select_bandwidth, widgets  # noqa: E402
@@ -147,18 +147,29 @@ def redraw_times(browser: Browser) -> None:
                     continue
                 path = Path(folder) / f"{name}-{n}.html"
                 path.write_text(page_of(explorer), encoding="utf-8")
-                page = browser.new_page(viewport={"width": 900, "height": 1000})
-                page.add_init_script(TIMED)
-                page.goto(path.as_uri())
-                page.wait_for_function("document.documentElement.dataset.widgets === 'ready'")
-                page.wait_for_timeout(500)
-                times = page.get_by_role("slider", name="bandwidth σ").evaluate(MOVE)
-                page.close()
-                least, middle, most = np.quantile(times, [0, 0.5, 0.95])
-                said = f"{least:6.1f} {middle:6.1f} {most:6.1f} ms"
+                print(f"  {name:<12} {f'n = {n}, m = {m}':<18} ", end="", flush=True)
+                try:
+                    least, middle, most = np.quantile(moves(browser, path.as_uri()), [0, 0.5, 0.95])
+                except TimeoutError:
+                    print("not ready after 20 s")
+                    continue
                 over = "   OVER" if middle > budget else ""
-                sizes = f"n = {n}, m = {m}"
-                print(f"  {name:<12} {sizes:<18} {said}  (budget {budget} ms){over}")
+                print(f"{least:6.1f} {middle:6.1f} {most:6.1f} ms  (budget {budget} ms){over}")
+
+
+def moves(browser: Browser, address: str) -> list[float]:
+    """Milliseconds from the slider's move to the redrawn, laid out page, for 70 moves."""
+    page = browser.new_page(viewport={"width": 900, "height": 1000})
+    try:
+        page.add_init_script(TIMED)
+        page.goto(address)
+        page.wait_for_function(
+            "document.documentElement.dataset.widgets === 'ready'", timeout=20_000
+        )
+        page.wait_for_timeout(500)
+        return page.get_by_role("slider", name="bandwidth σ").evaluate(MOVE)
+    finally:
+        page.close()
 
 
 # Pages over the wire -----------------------------------------------------------------------------

@@ -138,6 +138,7 @@ def test_empty_windows_are_counted_with_the_sigma_that_closes_them(page, site_ur
 def test_the_constant_kernel_has_no_spread_and_says_so(page, site_url):  # noqa: F811
     root = open_explorer(page, site_url, WHERE)
     root.get_by_label("Kernel").select_option("constant")
+    picture(root)
     before = root.locator(".d2l-estimate").get_attribute("d")
     root.get_by_label("Match the spreads").check()
     set_sigma(root, 0.2)

@@ -252,3 +252,23 @@ def test_changing_the_theme_repaints_the_heatmap(page, site_url):
     page.evaluate(f"document.documentElement.dataset.theme = {other!r}")
     picture(root)
     assert root.locator(".d2l-heatmap canvas").evaluate("c => c.toDataURL()") != before
+
+
+@pytest.mark.parametrize("where", EXPLORERS)
+def test_paper_shows_the_picture_as_it_stands_in_light_colours(browser, site_url, where):
+    page = browser.new_page(color_scheme="dark")
+    root = open_explorer(page, site_url, where)
+    sigma_slider(root).fill("-0.4")
+    stands = picture(root)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.dataset.theme") == "light"
+    shown = root.locator("input, select, button")
+    assert not [i for i in range(shown.count()) if shown.nth(i).is_visible()]
+    assert root.locator(".d2l-estimate").first.is_visible()
+    assert root.locator(".widget-control output").inner_text() == "0.398"
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert picture(root) == stands
+    page.close()

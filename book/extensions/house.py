@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import struct
 from importlib.metadata import files
 from pathlib import Path
 
@@ -22,6 +23,7 @@ MATHJAX_FILES = (
     *(f"sre/mathmaps/{name}.json" for name in ("base", "en", "nemeth")),
 )
 ANCHOR = re.compile(r"<[a-z][^>]*?\s(?:id|name)=[\"']([^\"']+)[\"']", re.IGNORECASE)
+FIGURE = re.compile(r'<img (?P<rest>[^>]*?src="(?P<path>(?:\.\./)*_images/[^"]+\.png)")')
 ICON_FONT = re.compile(
     r"@font-face\{[^}]*Font Awesome[^}]*\}|(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}"
 )
@@ -92,14 +94,20 @@ def drop_unused(static: Path) -> None:
         )
 
 
+def load_late(figure: re.Match[str], folder: Path) -> str:
+    """A figure that is fetched when the reader comes near, its place kept free until then."""
+    width, height = struct.unpack(">II", (folder / figure["path"]).read_bytes()[16:24])
+    size = f'width="{width}" height="{height}"'
+    return f'<img loading="lazy" decoding="async" {size} {figure["rest"]}'
+
+
 def finish_pages(site: Path, root: str) -> None:
-    """Light colours until a script knows better; index.html is the landing page, not a redirect."""
+    """Light colours until a script knows better; late figures; index.html is the landing page."""
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        if 'data-theme="auto"' in text:
-            page.write_text(
-                text.replace('data-theme="auto"', 'data-theme="light"', 1), encoding="utf-8"
-            )
+        text = text.replace('data-theme="auto"', 'data-theme="light"', 1)
+        text = FIGURE.sub(lambda figure, folder=page.parent: load_late(figure, folder), text)
+        page.write_text(text, encoding="utf-8")
     if root != "index":
         shutil.copy2(site / f"{root}.html", site / "index.html")
 

@@ -1,4 +1,4 @@
-// Paper is white: a page that is dark on the screen is printed in its light colours.
+// Paper is white and does not scroll: light colours, and every figure loaded.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -6,6 +6,7 @@
   addEventListener("beforeprint", () => {
     shown = root.dataset.theme;
     root.dataset.theme = "light";
+    for (const figure of document.querySelectorAll("img[loading=lazy]")) figure.loading = "eager";
   });
   addEventListener("afterprint", () => {
     root.dataset.theme = shown;
