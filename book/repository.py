@@ -41,7 +41,8 @@ def forms(url: str) -> list[str]:
 
 def texts(root: Path) -> Iterator[Path]:
     """The files that may repeat the address."""
-    for file in [*build.inputs(root), *root.glob("tests/**/*"), *root.glob(".github/**/*")]:
+    apart = [*root.glob("*"), *root.glob("tests/**/*"), *root.glob(".github/**/*")]
+    for file in sorted({*build.inputs(root), *apart}):
         if file.is_file() and file.suffix in ENDINGS:
             yield file
 

@@ -4,7 +4,6 @@ import re
 import shutil
 from pathlib import Path
 
-import build
 import pytest
 import repository
 
@@ -53,8 +52,8 @@ def test_rewriting_leaves_no_trace_of_the_old_address(tmp_path):
     for old in repository.forms(repository.present(ROOT)):
         left = [
             str(file)
-            for file in build.inputs(copy)
-            if file.suffix in repository.ENDINGS and old in file.read_text(encoding="utf-8")
+            for file in repository.texts(copy)
+            if old in file.read_text(encoding="utf-8")
         ]
         assert not left, (old, left)
 

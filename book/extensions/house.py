@@ -115,7 +115,10 @@ def finish_pages(site: Path, root: str) -> None:
 def only_where_needed(
     app: Sphinx, name: str, template: str, context: dict, doctree: object
 ) -> None:
-    """Take MathJax off pages without mathematics: for Sphinx, a subpage's is enough."""
+    """No MathJax on pages without mathematics; Colab and Binder for notebooks only."""
+    if not app.env.doc2path(name).endswith(".ipynb"):
+        buttons = context.get("header_buttons", [])
+        context["header_buttons"] = [b for b in buttons if b.get("label") != "launch-buttons"]
     if 'class="math ' in context.get("body", ""):
         return
 

@@ -90,6 +90,7 @@ def surroundings(folder: Path) -> dict[str, str]:
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_PATH": str(folder / "jupyter"),
         "PYTHONPATH": "",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "GIT_CONFIG_COUNT": "2",
         "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf",
         "GIT_CONFIG_VALUE_0": url,
