@@ -265,7 +265,7 @@ def test_paper_shows_the_picture_as_it_stands_in_light_colours(browser, site_url
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     shown = root.locator("input, select, button")
     assert not [i for i in range(shown.count()) if shown.nth(i).is_visible()]
-    assert root.locator(".d2l-estimate").first.is_visible()
+    assert root.locator(".d2l-fit").is_visible()
     assert root.locator(".widget-control output").inner_text() == "0.398"
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
