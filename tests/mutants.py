@@ -272,9 +272,12 @@ MUTANTS = [
     ),
     Mutant(
         "external script on every page",
-        "_config.yml",
-        "      - [host/host.js, {defer: defer}]",
-        "      - [host/host.js, {defer: defer}]\n      - https://example.org/count.js",
+        "book/static/print.js",
+        "  const root = document.documentElement;",
+        "  const root = document.documentElement;\n"
+        '  const outside = document.createElement("script");\n'
+        '  outside.src = "//example.org/count.js";\n'
+        "  document.head.append(outside);",
         ("tests/test_pages.py", "-k", "nothing_from_outside and intro"),
         build=True,
     ),
