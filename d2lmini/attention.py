@@ -39,13 +39,7 @@ def nadaraya_watson(queries, keys, values, kernel="gaussian", sigma=1.0, mask=No
     data = _check(queries, keys, values, sigma, mask)
     with np.errstate(all="ignore"):
         weights = _softmax(_hide(_scores(data, kernel), -math.inf, data), data.xp)
-    estimates = weights @ data.values
-    empty = ~(weights > 0).any(1)
-    if empty.any():
-        warnings.warn(_empty_message(empty, data, kernel), EmptyWindowWarning, stacklevel=2)
-        rows = empty if estimates.ndim == 1 else empty[:, None]
-        estimates = data.xp.where(rows, math.nan, estimates)
-    return estimates, weights
+    return _estimates(weights, weights, data, kernel), weights
 
 
 def local_linear(queries, keys, values, kernel="gaussian", sigma=1.0, mask=None):
@@ -66,13 +60,51 @@ def local_linear(queries, keys, values, kernel="gaussian", sigma=1.0, mask=None)
     with np.errstate(all="ignore"):
         constant = _softmax(_hide(_scores(data, kernel), -math.inf, data), data.xp)
         weights = _tilt(constant, data)
-    estimates = weights @ data.values
-    empty = ~(constant > 0).any(1)
+    return _estimates(weights, constant, data, kernel), weights
+
+
+def dot_product_attention(queries, keys, values, mask=None, scale=None, bias=None):
+    """Average the values with softmax(scale q . k + bias) as weights: ``(outputs, weights)``.
+
+    queries (..., m, d); keys (..., n, d); values (..., n, d_v) or (n,); mask bool and bias both
+    broadcast to (..., m, n): True where the query may see the key, and what is added to its score,
+    the log of one more kernel factor, finite or -inf. scale is 1 / sqrt(d) if not given. Leading
+    axes, of batches and heads, broadcast. outputs (..., m, d_v) or (..., m); weights (..., m, n),
+    each row sums to 1.
+
+    A query that sees no key gets NaN and a row of zeros, and the call warns once with
+    EmptyWindowWarning. Errors: ValueError naming the argument, what it was and what it must be.
+    Torch tensors give torch tensors, differentiable in all but the mask.
+    Source: Vaswani et al. (2017), equation 1; chapter 6.
+    """
+    xp = _library(queries=queries, keys=keys, values=values, mask=mask, scale=scale, bias=bias)
+    queries, keys, values = _floating(xp, queries=queries, keys=keys, values=values)
+    shape = _check_tokens(queries, keys, values, xp)
+    scale = _check_scale(scale, queries, xp)
+    with np.errstate(all="ignore"):
+        scores = (queries * scale) @ xp.swapaxes(keys, -1, -2)
+        fits = xp.isfinite(scores)
+        if bias is not None:
+            bias = _check_bias(bias, shape, scores, xp)
+            scores = scores + bias
+            fits = fits & (xp.isfinite(scores) | (bias == -math.inf))
+    if not fits.all():
+        raise ValueError(
+            f"queries, keys, scale or bias are too large: a score overflows {scores.dtype}; "
+            "every score must be finite"
+        )
+    if mask is not None:
+        mask = _broadcast("mask", _check_bool(mask, xp), shape, xp)
+        scores = xp.where(mask, scores, -math.inf)
+    with np.errstate(all="ignore"):
+        weights = _softmax(scores, xp)
+    outputs = weights @ values
+    empty = ~(weights > 0).any(-1)
     if empty.any():
-        warnings.warn(_empty_message(empty, data, kernel), EmptyWindowWarning, stacklevel=2)
-        rows = empty if estimates.ndim == 1 else empty[:, None]
-        estimates = data.xp.where(rows, math.nan, estimates)
-    return estimates, weights
+        hidden = f"every key is hidden from {int(empty.sum())} of {math.prod(shape[:-1])} queries"
+        warnings.warn(f"{hidden} (output NaN, weights 0)", EmptyWindowWarning, stacklevel=2)
+        outputs = xp.where(empty if values.ndim == 1 else empty[..., None], math.nan, outputs)
+    return outputs, weights
 
 
 def masked_softmax(scores, mask=None):
@@ -190,6 +222,17 @@ def _softmax(scores, xp):
     terms = xp.where(shifted > floor, xp.exp(xp.clip(shifted, floor, None)), 0.0)
     total = terms.sum(-1)[..., None]
     return terms / xp.where(total > 0, total, 1.0)
+
+
+def _estimates(weights, reach, data, kernel):
+    """weights @ values; NaN and a warning where no key is in reach, that is, all of reach is 0."""
+    estimates = weights @ data.values
+    empty = ~(reach > 0).any(1)
+    if empty.any():
+        warnings.warn(_empty_message(empty, data, kernel), EmptyWindowWarning, stacklevel=3)
+        rows = empty if estimates.ndim == 1 else empty[:, None]
+        estimates = data.xp.where(rows, math.nan, estimates)
+    return estimates
 
 
 def _empty_message(empty, data, kernel) -> str:
@@ -366,12 +409,80 @@ def _check_sigma(sigma, queries, xp):
     return array if array.ndim == 0 else array[:, None]
 
 
-def _check_mask(mask, shape, xp):
-    if mask is None:
-        return None
+def _check_tokens(queries, keys, values, xp):
+    """The shape of the scores, (..., m, n)."""
+    for name, array in (("queries", queries), ("keys", keys), ("values", values)):
+        if array.ndim < 2 and not (name == "values" and array.ndim == 1):
+            shapes = {"queries": "(..., m, d)", "keys": "(..., n, d)", "values": "(..., n, d_v)"}
+            raise ValueError(f"{name} has shape {_shape(array)}; it must be {shapes[name]}")
+        if not xp.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinity; every entry must be finite")
+    m, n, d = queries.shape[-2], keys.shape[-2], keys.shape[-1]
+    if n == 0 or d == 0 or queries.shape[-1] != d:
+        raise ValueError(
+            f"queries has shape {_shape(queries)} and keys {_shape(keys)}; "
+            "they must be (..., m, d) and (..., n, d) with the same d >= 1 and n >= 1"
+        )
+    length = values.shape[0] if values.ndim == 1 else values.shape[-2]
+    if length != n:
+        raise ValueError(f"values has shape {_shape(values)}; it must have {n} rows, as keys has")
+    batches = [_shape(array)[:-2] for array in (queries, keys, values)]
+    try:
+        np.broadcast_shapes(*batches)
+    except ValueError:
+        raise ValueError(
+            f"queries, keys and values have leading axes {', '.join(map(str, batches))}; "
+            "they must broadcast"
+        ) from None
+    return (*np.broadcast_shapes(*batches[:2]), m, n)
+
+
+def _check_scale(scale, queries, xp):
+    if scale is None:
+        return queries.shape[-1] ** -0.5
+    given = scale if hasattr(scale, "dtype") else _array("scale", scale, np)  # keeps float64
+    with np.errstate(over="ignore"):
+        array = _cast(_array("scale", given, xp), queries.dtype)
+    if array.ndim or not xp.isfinite(array):
+        raise ValueError(
+            f"scale is {reprlib.repr(scale)}; it must be one finite number in {queries.dtype}"
+        )
+    return array
+
+
+def _check_bias(bias, shape, scores, xp):
+    given = bias if hasattr(bias, "dtype") else _array("bias", bias, np)  # keeps float64
+    given = _array("bias", given, xp, getattr(scores, "device", None))
+    with np.errstate(over="ignore"):
+        bias = _cast(given, scores.dtype)
+    if not (xp.isfinite(bias) | (given == -math.inf)).all():
+        raise ValueError(
+            f"bias holds NaN or +infinity, or overflows {scores.dtype}; "
+            "each must be finite or -infinity"
+        )
+    return _broadcast("bias", bias, shape, xp)
+
+
+def _broadcast(name, array, shape, xp):
+    try:
+        return xp.broadcast_to(array, shape)
+    except (ValueError, RuntimeError):
+        raise ValueError(
+            f"{name} has shape {_shape(array)}; it must broadcast to {tuple(shape)}"
+        ) from None
+
+
+def _check_bool(mask, xp):
     mask = _array("mask", mask, xp)
     if mask.dtype != (np.dtype(bool) if xp is np else xp.bool):
         raise ValueError(f"mask has dtype {mask.dtype}; it must be bool, True = visible")
+    return mask
+
+
+def _check_mask(mask, shape, xp):
+    if mask is None:
+        return None
+    mask = _check_bool(mask, xp)
     if _shape(mask) != tuple(shape):
         raise ValueError(f"mask has shape {_shape(mask)}; it must be {tuple(shape)}")
     return mask
