@@ -14,6 +14,7 @@ EXPLORERS = [
     ("chapters/03_kernels.html", "kernels"),
     ("chapters/04_bandwidth.html", "bandwidth"),
     ("chapters/05_learning_the_kernel.html", "learning"),
+    ("chapters/06_transformers_are_kernel_smoothers.html", "attention"),
 ]
 READY = "document.documentElement.dataset.widgets !== undefined"
 PICTURE = """root => [...root.querySelectorAll('svg, output, canvas')]
@@ -195,6 +196,28 @@ def test_touch_moves_the_query_and_leaves_scrolling_to_the_page(browser, site_ur
     picture(root)
     assert float(root.get_by_label("Query q").input_value()) > 3.5
     assert root.locator(".d2l-fit").evaluate("e => getComputedStyle(e).touchAction") == "pan-y"
+    context.close()
+
+
+def test_a_finger_on_the_ringed_point_moves_it_and_not_the_page(browser, site_url):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    root = open_explorer(page, site_url)
+    ring = root.locator(".d2l-ring")
+    box, scrolled = ring.bounding_box(), page.evaluate("scrollY")
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch = context.new_cdp_session(page)
+    for step in range(6):
+        kind = "touchMove" if step else "touchStart"
+        points = [{"x": x + 2 * step, "y": y + 10 * step}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    picture(root)
+    moved = ring.bounding_box()
+    assert moved["y"] + moved["height"] / 2 == pytest.approx(y + 50, abs=2)
+    assert page.evaluate("scrollY") == scrolled
     context.close()
 
 

@@ -1,9 +1,10 @@
 """Explorers: one ipywidget each, alive in Jupyter and in the built page alike."""
 
+from .attention import Attention
 from .average import Average
 from .bandwidth import Bandwidth
 from .gallery import Kernels
 from .learning import Learning
 from .smoother import Smoother
 
-__all__ = ["Average", "Bandwidth", "Kernels", "Learning", "Smoother"]
+__all__ = ["Attention", "Average", "Bandwidth", "Kernels", "Learning", "Smoother"]

@@ -1,7 +1,7 @@
 """The explorer of chapter 1: one mean for every query, and what the values near the query say."""
 
 from ..data import Sample
-from .base import Explorer, SampleView, load_module, of_view, sample_traits
+from .base import SampleExplorer, SampleView, load_module
 
 
 class AverageView(SampleView):
@@ -10,7 +10,7 @@ class AverageView(SampleView):
     _esm = load_module("average.js")
 
 
-class Average(Explorer):
+class Average(SampleExplorer):
     """Explorer ``average``: drag the query and nothing follows it; drag a value, move the mean.
 
     A window reaches σ to both sides of the query; the mean of the values inside stands beside the
@@ -26,19 +26,8 @@ class Average(Explorer):
     state.
     """
 
-    query = of_view("query", "Where the window stands.")
-    data_keys = of_view("data_keys", "The keys of the data points, (n,).")
-    data_values = of_view("data_values", "The values of the data points, (n,).")
-
     def __init__(self, sample: Sample, sigma: float = 0.5, query: float | None = None):
-        view = AverageView(
-            explorer="average",
-            label="Explorer: average pooling",
-            sigma=sigma,
-            **sample_traits(sample, query),
-        )
-        view.remember_start("sigma", "query", "data_keys", "data_values", "samples")
-        super().__init__(view, sigmas=(0.03, 10.0))
+        super().__init__(AverageView, "average pooling", sample, query, sigma=sigma)
 
     def __repr__(self) -> str:
         state = f"σ = {self.sigma:.3g}, query {self.query:.3g}"

@@ -4,7 +4,7 @@ import traitlets
 
 from ..data import Sample
 from ..kernels import KERNELS
-from .base import Explorer, SampleView, load_module, of_view, sample_traits
+from .base import SampleExplorer, SampleView, load_module, of_view
 
 
 class BandwidthView(SampleView):
@@ -15,7 +15,7 @@ class BandwidthView(SampleView):
     sigma_range = traitlets.List(traitlets.Float()).tag(sync=True)
 
 
-class Bandwidth(Explorer):
+class Bandwidth(SampleExplorer):
     """Explorer ``bandwidth``: move σ along its error curves; draw new samples and see what varies.
 
     True error, squared bias and variance are averages over the queries of the sample, the last two
@@ -34,9 +34,6 @@ class Bandwidth(Explorer):
     """
 
     kernel = of_view("kernel", "The name of the kernel.")
-    query = of_view("query", "Where the estimate is read off.")
-    data_keys = of_view("data_keys", "The keys of the data points, (n,).")
-    data_values = of_view("data_values", "The values of the data points, (n,).")
 
     def __init__(
         self,
@@ -45,17 +42,9 @@ class Bandwidth(Explorer):
         kernel: str = "gaussian",
         query: float | None = None,
     ):
-        view = BandwidthView(
-            explorer="bandwidth",
-            label="Explorer: bandwidth",
-            sigma=sigma,
-            kernel=kernel,
-            **sample_traits(sample, query),
-        )
-        view.remember_start("sigma", "query", "kernel", "data_keys", "data_values", "samples")
-        super().__init__(view, sigmas=(0.03, 10.0))
+        super().__init__(BandwidthView, "bandwidth", sample, query, sigma=sigma, kernel=kernel)
         slider = self.sigma_slider
-        view.sigma_range = [slider.base**slider.min, slider.base**slider.max]
+        self.view.sigma_range = [slider.base**slider.min, slider.base**slider.max]
 
     def __repr__(self) -> str:
         state = f"σ = {self.sigma:.3g}, {self.kernel} kernel, query {self.query:.3g}"

@@ -164,3 +164,29 @@ class Explorer(ipywidgets.VBox):
     def sigma(self, value: float) -> None:
         self.view.sigma = value
         self.sigma_slider.value = value
+
+
+class SampleExplorer(Explorer):
+    """An explorer of a sample and a query; ``state`` holds the other traits that Reset restores."""
+
+    query = of_view("query", "Where the estimate is read off.")
+    data_keys = of_view("data_keys", "The keys of the data points, (n,).")
+    data_values = of_view("data_values", "The values of the data points, (n,).")
+
+    def __init__(
+        self,
+        view: type[SampleView],
+        title: str,
+        sample: Sample,
+        query: float | None,
+        sigmas: tuple[float, float] = (0.03, 10.0),
+        **state,
+    ):
+        made = view(
+            explorer=type(self).__name__.lower(),
+            label=f"Explorer: {title}",
+            **sample_traits(sample, query),
+            **state,
+        )
+        made.remember_start(*state, "query", "data_keys", "data_values", "samples")
+        super().__init__(made, sigmas)

@@ -4,7 +4,7 @@ import traitlets
 
 from ..data import Sample
 from ..kernels import KERNELS
-from .base import Explorer, SampleView, load_module, of_view, sample_traits
+from .base import SampleExplorer, SampleView, load_module, of_view
 
 
 class KernelsView(SampleView):
@@ -15,7 +15,7 @@ class KernelsView(SampleView):
     match = traitlets.Bool(False).tag(sync=True)
 
 
-class Kernels(Explorer):
+class Kernels(SampleExplorer):
     """Explorer ``kernels``: pick a kernel, give all of them the same width or the same spread.
 
     Under each shape of the gallery stands its mean squared error against the truth, at the queries
@@ -36,9 +36,6 @@ class Kernels(Explorer):
 
     kernel = of_view("kernel", "The name of the kernel in colour.")
     match = of_view("match", "Whether σ is the standard deviation of the kernels, not the width.")
-    query = of_view("query", "Where the window stands.")
-    data_keys = of_view("data_keys", "The keys of the data points, (n,).")
-    data_values = of_view("data_values", "The values of the data points, (n,).")
 
     def __init__(
         self,
@@ -48,18 +45,8 @@ class Kernels(Explorer):
         match: bool = False,
         query: float | None = None,
     ):
-        view = KernelsView(
-            explorer="kernels",
-            label="Explorer: seven kernels",
-            sigma=sigma,
-            kernel=kernel,
-            match=match,
-            **sample_traits(sample, query),
-        )
-        view.remember_start(
-            "sigma", "kernel", "match", "query", "data_keys", "data_values", "samples"
-        )
-        super().__init__(view, sigmas=(0.03, 10.0))
+        state = {"sigma": sigma, "kernel": kernel, "match": match}
+        super().__init__(KernelsView, "seven kernels", sample, query, **state)
 
     def __repr__(self) -> str:
         role = "standard deviation" if self.match else "width"

@@ -6,7 +6,7 @@ import numpy as np
 import traitlets
 
 from ..data import Sample
-from .base import Explorer, SampleView, load_module, of_view, sample_traits
+from .base import SampleExplorer, SampleView, load_module, of_view
 
 LOSSES = ("leave-one-out", "leave-in")
 SIGMAS = (0.001, 10.0)
@@ -20,9 +20,10 @@ class LearningView(SampleView):
     epoch = traitlets.Int(0).tag(sync=True)
     runs = traitlets.Dict().tag(sync=True)
     sigma_range = traitlets.List(traitlets.Float()).tag(sync=True)
+    resolution = traitlets.Int(401).tag(sync=True)
 
 
-class Learning(Explorer):
+class Learning(SampleExplorer):
     """Explorer ``learning``: drag w = 1/σ along its loss curve, scrub the epochs of a training run.
 
     A new sample is trained anew, from the same w and for as many epochs, by gradient descent of
@@ -44,7 +45,6 @@ class Learning(Explorer):
     finite, a negative epoch.
     """
 
-    query = of_view("query", "Where the estimate is read off.")
     loss = of_view("loss", "The name of the loss that is trained on.")
 
     def __init__(
@@ -65,21 +65,9 @@ class Learning(Explorer):
         if epoch < 0:
             raise ValueError(f"epoch must be 0 or more, but was {epoch}")
         epoch = min(epoch, len(kept[loss]) - 1)
-        view = LearningView(
-            explorer="learning",
-            label="Explorer: learning w",
-            runs=kept,
-            loss=loss,
-            epoch=epoch,
-            sigma=_sigma(kept[loss][epoch]),
-            resolution=401,
-            **sample_traits(sample, query),
-        )
-        view.remember_start(
-            "sigma", "query", "loss", "epoch", "runs", "data_keys", "data_values", "samples"
-        )
-        super().__init__(view, sigmas=SIGMAS)
-        view.sigma_range = list(SIGMAS)
+        state = {"runs": kept, "loss": loss, "epoch": epoch, "sigma": _sigma(kept[loss][epoch])}
+        super().__init__(LearningView, "learning w", sample, query, SIGMAS, **state)
+        self.view.sigma_range = list(SIGMAS)
 
     @property
     def epoch(self) -> int:

@@ -4,7 +4,7 @@ import traitlets
 
 from ..data import Sample
 from ..kernels import KERNELS
-from .base import Explorer, SampleView, load_module, of_view, sample_traits
+from .base import SampleExplorer, SampleView, load_module, of_view
 
 
 class SmootherView(SampleView):
@@ -14,7 +14,7 @@ class SmootherView(SampleView):
     kernel = traitlets.Enum(list(KERNELS), "gaussian").tag(sync=True)
 
 
-class Smoother(Explorer):
+class Smoother(SampleExplorer):
     """Explorer ``smoother``: move σ, the query, the data; pick the kernel; draw a new sample.
 
     Parameters
@@ -29,9 +29,6 @@ class Smoother(Explorer):
     """
 
     kernel = of_view("kernel", "The name of the kernel.")
-    query = of_view("query", "Where the estimate is read off.")
-    data_keys = of_view("data_keys", "The keys of the data points, (n,).")
-    data_values = of_view("data_values", "The values of the data points, (n,).")
 
     def __init__(
         self,
@@ -40,15 +37,7 @@ class Smoother(Explorer):
         kernel: str = "gaussian",
         query: float | None = None,
     ):
-        view = SmootherView(
-            explorer="smoother",
-            label="Explorer: kernel smoother",
-            sigma=sigma,
-            kernel=kernel,
-            **sample_traits(sample, query),
-        )
-        view.remember_start("sigma", "query", "kernel", "data_keys", "data_values", "samples")
-        super().__init__(view, sigmas=(0.03, 10.0))
+        super().__init__(SmootherView, "kernel smoother", sample, query, sigma=sigma, kernel=kernel)
 
     def __repr__(self) -> str:
         state = f"σ = {self.sigma:.3g}, {self.kernel} kernel, query {self.query:.3g}"

@@ -1,9 +1,9 @@
 // Explorer "average": one mean for every query, flat weights, and what the values near the query say instead.
 import { TRUTHS, attentionWeights, ceiling, clamp, grid, meanSquaredError, nadarayaWatson, pool } from "./maths.js";
 import { fixed, node, path, set, shape } from "./draw.js";
-import { announcer, button, framed, pointControls, readout, select } from "./controls.js";
+import { buttonRow, framed, pointControls, readout, select } from "./controls.js";
 import { Picture } from "./picture.js";
-import { hear, sampleIn } from "./sample.js";
+import { follow, sampleIn } from "./sample.js";
 
 const TRAITS = ["sigma", "query", "data_keys", "data_values", "samples"];
 const LOOKS = { data: "data", truth: "truth", estimate: "mean of all", second: "mean within σ of q" };
@@ -97,22 +97,11 @@ function render({ model, el }) {
   const sizes = [...new Set([10, 50, 200, count()])].sort((a, b) => a - b);
   const size = select(controls, "Number of points", sizes, (n) => drawPoints(Number(n)));
   const point = pointControls(controls, { domain, valueRange, count: count(), choose, move: movePoint });
-  const buttons = node(el, "div", { class: "d2l-buttons" });
-  button(buttons, "New sample", () => drawPoints(count()));
-  button(buttons, "Reset", () => {
+  const status = buttonRow(el, { "New sample": () => drawPoints(count()) }, () => {
     sample.reset();
     choose(count() >> 1);
-    status.say("Back at the start.");
   });
-  const status = announcer(buttons);
-
-  const deaf = hear(model, TRAITS, redraw);
-  return () => {
-    deaf();
-    redraw.cancel();
-    picture.stop();
-    status.stop();
-  };
+  return follow(model, TRAITS, redraw, [picture, status]);
 }
 
 export default { render };

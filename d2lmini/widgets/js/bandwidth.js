@@ -2,10 +2,10 @@
 import { TRUTHS, attentionWeights, clamp, effectiveNumber, grid, nadarayaWatson, pool } from "./maths.js";
 import { errorCurves, errorsAtKeys, errorsAtQueries, readCurve, sigmaGrid } from "./errors.js";
 import { fixed, node, path, set, shape } from "./draw.js";
-import { announcer, button, framed, readout, select } from "./controls.js";
+import { buttonRow, framed, readout, select } from "./controls.js";
 import { Picture } from "./picture.js";
 import { ErrorPanel } from "./curves.js";
-import { hear, sampleIn } from "./sample.js";
+import { follow, sampleIn } from "./sample.js";
 
 const TRAITS = ["sigma", "query", "kernel", "data_keys", "data_values", "samples"];
 const KERNEL_NAMES = ["gaussian", "boxcar", "triangular", "epanechnikov", "tricube", "laplace"];
@@ -155,25 +155,16 @@ function render({ model, el }) {
   const kernels = select(controls, "Kernel", KERNEL_NAMES, (kernel) => sample.change({ kernel }));
   const counts = [1, 2, 4, 8].map((times) => times * model.get("start").data_keys.length);
   const sizes = select(controls, "Number of points", counts, (count) => drawPoints(Number(count)));
-  const buttons = node(el, "div", { class: "d2l-buttons" });
-  button(buttons, "Best by leave-one-out", () => goToBest("leaveOneOut", "The leave-one-out error"));
-  button(buttons, "Best by true error", () => goToBest("error", "The true error"));
-  button(buttons, "New sample", () => drawPoints(model.get("data_keys").length));
-  button(buttons, "Reset", () => {
+  const status = buttonRow(el, {
+    "Best by leave-one-out": () => goToBest("leaveOneOut", "The leave-one-out error"),
+    "Best by true error": () => goToBest("error", "The true error"),
+    "New sample": () => drawPoints(model.get("data_keys").length),
+  }, () => {
     earlier.forget();
     sample.reset();
     redraw();
-    status.say("Back at the start.");
   });
-  const status = announcer(buttons);
-
-  const deaf = hear(model, TRAITS, redraw);
-  return () => {
-    deaf();
-    redraw.cancel();
-    picture.stop();
-    status.stop();
-  };
+  return follow(model, TRAITS, redraw, [picture, status]);
 }
 
 export default { render };

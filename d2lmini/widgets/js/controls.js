@@ -19,11 +19,12 @@ export function range(parent, label, { min, max, step, describe, onInput, seen =
   };
 }
 
-export function select(parent, label, options, onInput) {
+/** A labelled menu; `names` are the texts of options that are not shown as they are. */
+export function select(parent, label, options, onInput, names = {}) {
   const box = node(parent, "label", { class: "d2l-control d2l-select" });
   node(box, "span", {}, label);
   const input = node(box, "select");
-  for (const option of options) node(input, "option", { value: option }, option);
+  for (const option of options) node(input, "option", { value: option }, names[option] ?? option);
   input.addEventListener("change", () => onInput(input.value));
   return { input, show(value) { input.value = value; } };
 }
@@ -52,7 +53,7 @@ export function number(parent, label, { min, max, onInput }) {
   };
 }
 
-export function button(parent, label, onClick) {
+function button(parent, label, onClick) {
   const made = node(parent, "button", { type: "button", class: "d2l-button" }, label);
   made.addEventListener("click", onClick);
   return made;
@@ -94,7 +95,7 @@ export function readout(parent, label) {
 }
 
 /** The status line: says what a button did at once, and what a drag led to when it rests. */
-export function announcer(parent) {
+function announcer(parent) {
   const output = node(parent, "output", { class: "d2l-status", "aria-live": "polite" });
   let timer = 0;
   return {
@@ -110,6 +111,18 @@ export function announcer(parent) {
   };
 }
 
+/** A row of buttons, `actions` by label and Reset, with the status line, which is returned. */
+export function buttonRow(parent, actions, reset) {
+  const row = node(parent, "div", { class: "d2l-buttons" });
+  for (const [label, act] of Object.entries(actions)) button(row, label, act);
+  button(row, "Reset", () => {
+    reset();
+    status.say("Back at the start.");
+  });
+  const status = announcer(row);
+  return status;
+}
+
 /** Runs `draw` once in the next frame, however often it is asked; `now` does not wait. */
 export function framed(draw) {
   let asked = 0;
@@ -119,20 +132,24 @@ export function framed(draw) {
   return ask;
 }
 
-/** Pointer drags on `target`: `start` where it goes down, `move` as it follows; both get x, y in pixels. */
-export function onDrag(target, { start, move }) {
+/** Pointer drags on `target`: `start` where it goes down, `move` as it follows, `end` where it lets go; all get x, y
+ *  in pixels. If `start` returns true, a finger does not scroll the page: touch-action does not reach inside an SVG. */
+export function onDrag(target, { start, move, end = () => {} }) {
   const at = (event) => {
     const box = target.getBoundingClientRect();
     return { x: event.clientX - box.left, y: event.clientY - box.top, touch: event.pointerType === "touch" };
   };
+  let held = false;
+  target.addEventListener("touchstart", (event) => { if (held) event.preventDefault(); }, { passive: false });
   target.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
-    start(at(event));
+    held = start(at(event)) === true;
     target.setPointerCapture(event.pointerId);
   });
   target.addEventListener("pointermove", (event) => {
     if (target.hasPointerCapture(event.pointerId)) move(at(event));
   });
+  target.addEventListener("pointerup", (event) => end(at(event)));
 }
 
 /** Calls `redraw` when the page changes between light and dark; returns how to stop. */

@@ -2,10 +2,10 @@
 import { KERNELS, TRUTHS, attentionWeights, clamp, effectiveNumber, grid, nadarayaWatson, pool } from "./maths.js";
 import { closingWidth, compareKernels, weightCurve, widthOf } from "./shapes.js";
 import { fixed, node } from "./draw.js";
-import { announcer, button, checkbox, framed, pointControls, readout, select } from "./controls.js";
+import { buttonRow, checkbox, framed, pointControls, readout, select } from "./controls.js";
 import { Gallery, KernelWindow, OtherKernels } from "./gallery.js";
 import { Picture } from "./picture.js";
-import { hear, sampleIn } from "./sample.js";
+import { follow, sampleIn } from "./sample.js";
 
 const TRAITS = ["sigma", "kernel", "match", "query", "data_keys", "data_values", "samples"];
 const LOOKS = { data: "data", truth: "truth", estimate: "chosen kernel", other: "the other kernels", window: "kernel at q" };
@@ -64,6 +64,9 @@ function render({ model, el }) {
 
   const choose = (i) => { selected = i; redraw(); };
   const movePoint = (to) => sample.move(selected, to);
+  const drawAgain = () => {
+    status.say(`New sample ${sample.draw(count)}: ${count} points drawn again from the same truth.`);
+  };
   const redraw = framed(() => {
     const state = { ...solve(model, queries, truth), selected };
     gallery.update(state);
@@ -93,24 +96,11 @@ function render({ model, el }) {
   const others = new OtherKernels(picture);
   const kernelWindow = new KernelWindow(picture);
   const point = pointControls(node(picture.side, "div", { class: "d2l-controls" }), { domain, valueRange, count, choose, move: movePoint });
-  const buttons = node(el, "div", { class: "d2l-buttons" });
-  button(buttons, "New sample", () => {
-    status.say(`New sample ${sample.draw(count)}: ${count} points drawn again from the same truth.`);
-  });
-  button(buttons, "Reset", () => {
+  const status = buttonRow(el, { "New sample": drawAgain }, () => {
     sample.reset();
     choose(count >> 1);
-    status.say("Back at the start.");
   });
-  const status = announcer(buttons);
-
-  const deaf = hear(model, TRAITS, redraw);
-  return () => {
-    deaf();
-    redraw.cancel();
-    picture.stop();
-    status.stop();
-  };
+  return follow(model, TRAITS, redraw, [picture, status]);
 }
 
 export default { render };

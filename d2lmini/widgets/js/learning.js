@@ -2,11 +2,11 @@
 import { TRUTHS, attentionWeights, clamp, effectiveNumber, grid, nadarayaWatson, pool } from "./maths.js";
 import { errorCurves, errorsAtKeys, errorsAtQueries, lowest, sigmaGrid } from "./errors.js";
 import { fixed, node } from "./draw.js";
-import { announcer, button, framed, range, readout, select } from "./controls.js";
+import { buttonRow, framed, range, readout, select } from "./controls.js";
 import { Picture } from "./picture.js";
 import { LossPanel } from "./losses.js";
 import { descend } from "./walk.js";
-import { hear, sampleIn } from "./sample.js";
+import { follow, sampleIn } from "./sample.js";
 
 const TRAITS = ["sigma", "query", "loss", "epoch", "runs", "data_keys", "data_values"];
 const LOSS_NAMES = { "leave-one-out": "leaveOneOut", "leave-in": "training" };
@@ -138,23 +138,13 @@ function render({ model, el }) {
     describe: (epoch) => `epoch ${epoch}: w = ${short(1 / sigmaOf(training().run[epoch]))}`,
   });
   const choice = select(controls, "Train on", Object.keys(LOSS_NAMES), trainOn);
-  const buttons = node(el, "div", { class: "d2l-buttons" });
-  button(buttons, "Next epoch", nextEpoch);
-  button(buttons, "Smallest loss", goToSmallest);
-  button(buttons, "New sample", drawAndTrain);
-  button(buttons, "Reset", () => {
+  const actions = { "Next epoch": nextEpoch, "Smallest loss": goToSmallest, "New sample": drawAndTrain };
+  const status = buttonRow(el, actions, () => {
     sample.reset();
-    tell("Back at the start.");
+    told = true;
+    redraw();
   });
-  const status = announcer(buttons);
-
-  const deaf = hear(model, TRAITS, redraw);
-  return () => {
-    deaf();
-    redraw.cancel();
-    picture.stop();
-    status.stop();
-  };
+  return follow(model, TRAITS, redraw, [picture, status]);
 }
 
 export default { render };

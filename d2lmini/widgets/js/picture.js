@@ -88,8 +88,10 @@ export class Picture {
     onDrag(this.svg, {
       start: (at) => {
         point = this.#pointAt(at);
+        const ringed = point >= 0 && point === this.state.selected;
         if (point >= 0) this.choosePoint(point);
         else this.#queryTo(this.x.invert(at.x));
+        return ringed;
       },
       move: (at) => {
         if (point >= 0) this.movePoint(this.x.invert(at.x), this.y.invert(at.y));

@@ -1,13 +1,18 @@
 // The sample in the model: moved by the reader, drawn again from the truth, taken back to the start.
 import { clamp, drawSample } from "./maths.js";
 
-/** What a reader can do to the traits of a SampleView (base.py). */
-export function sampleIn(model) {
-  const [domain, valueRange] = [model.get("domain"), model.get("value_range")];
-  const change = (traits) => {
+/** Returns what sets traits of the model: `change({ name: value })`. */
+export function changer(model) {
+  return (traits) => {
     for (const [trait, value] of Object.entries(traits)) model.set(trait, value);
     model.save_changes();
   };
+}
+
+/** What a reader can do to the traits of a SampleView (base.py). */
+export function sampleIn(model) {
+  const [domain, valueRange] = [model.get("domain"), model.get("value_range")];
+  const change = changer(model);
   return {
     change,
     /** Give point i another key, another value or both. */
@@ -28,8 +33,12 @@ export function sampleIn(model) {
   };
 }
 
-/** Calls `redraw` whenever one of the traits changes; returns how to stop. */
-export function hear(model, traits, redraw) {
+/** Calls `redraw` (framed) whenever one of the traits changes; returns how to stop that and the parts. */
+export function follow(model, traits, redraw, parts) {
   for (const trait of traits) model.on(`change:${trait}`, redraw);
-  return () => { for (const trait of traits) model.off(`change:${trait}`, redraw); };
+  return () => {
+    for (const trait of traits) model.off(`change:${trait}`, redraw);
+    redraw.cancel();
+    for (const part of parts) part.stop();
+  };
 }

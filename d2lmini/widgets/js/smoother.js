@@ -3,9 +3,9 @@ import {
   KERNELS, TRUTHS, attentionWeights, clamp, effectiveNumber, grid, meanSquaredError, nadarayaWatson, pool,
 } from "./maths.js";
 import { fixed, node } from "./draw.js";
-import { announcer, button, framed, pointControls, readout, select } from "./controls.js";
+import { buttonRow, framed, pointControls, readout, select } from "./controls.js";
 import { Picture } from "./picture.js";
-import { hear, sampleIn } from "./sample.js";
+import { follow, sampleIn } from "./sample.js";
 
 const TRAITS = ["sigma", "query", "kernel", "data_keys", "data_values", "samples"];
 
@@ -52,6 +52,9 @@ function render({ model, el }) {
 
   const choose = (i) => { selected = i; redraw(); };
   const movePoint = (to) => sample.move(selected, to);
+  const drawAgain = () => {
+    status.say(`New sample ${sample.draw(count)}: ${count} points drawn again from the same truth.`);
+  };
   const redraw = framed(() => {
     const state = { ...solve(model, queries, truth), selected };
     picture.update(state);
@@ -70,25 +73,11 @@ function render({ model, el }) {
   const controls = node(picture.side, "div", { class: "d2l-controls" });
   const kernels = select(controls, "Kernel", Object.keys(KERNELS), (kernel) => sample.change({ kernel }));
   const point = pointControls(controls, { domain, valueRange, count, choose, move: movePoint });
-  const buttons = node(el, "div", { class: "d2l-buttons" });
-  button(buttons, "New sample", () => {
-    const samples = sample.draw(count);
-    status.say(`New sample ${samples}: ${count} points drawn again from the same truth.`);
-  });
-  button(buttons, "Reset", () => {
+  const status = buttonRow(el, { "New sample": drawAgain }, () => {
     sample.reset();
     choose(count >> 1);
-    status.say("Back at the start.");
   });
-  const status = announcer(buttons);
-
-  const deaf = hear(model, TRAITS, redraw);
-  return () => {
-    deaf();
-    redraw.cancel();
-    picture.stop();
-    status.stop();
-  };
+  return follow(model, TRAITS, redraw, [picture, status]);
 }
 
 export default { render };
