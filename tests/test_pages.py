@@ -1,18 +1,12 @@
-"""Every built page in a real browser.
+"""Every built page in a real browser: nothing from outside, nothing missing, no errors, phones."""
 
-Nothing from outside, nothing missing, nothing in the console, WCAG 2.2 A and AA, phones.
-"""
-
-import json
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "_build" / "html"
 PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 READY = "document.documentElement.dataset.widgets !== undefined"
 
 
@@ -53,23 +47,6 @@ def test_a_page_needs_nothing_from_outside_and_says_nothing(browser, site, site_
         assert visit(page, address) == []
         assert page.evaluate("document.documentElement.dataset.widgets") == "ready"
         assert page.get_by_role("heading", level=1).count() == 1
-    finally:
-        page.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_has_no_accessibility_violations(browser, site_url, name, scheme):
-    page = browser.new_page(color_scheme=scheme, viewport={"width": 1280, "height": 900})
-    try:
-        page.goto(site_url + name)
-        page.wait_for_function(READY)
-        page.wait_for_timeout(300)
-        assert page.evaluate("document.documentElement.dataset.theme") == scheme
-        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
-        found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
-        told = [(v["id"], v["help"], [n["target"] for n in v["nodes"]][:3]) for v in found]
-        assert not told, json.dumps(told, indent=1)
     finally:
         page.close()
 
