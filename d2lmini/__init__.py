@@ -1,7 +1,8 @@
 """d2lmini: attention as kernel regression, small enough to read in an hour.
 
 The smoother and the kernels come with ``import d2lmini``. Submodules that need more (``plots``,
-``widgets``) are loaded when they are first used, so importing the package stays quick.
+``widgets``, the exercises behind ``check``) are loaded when they are first used, so importing the
+package stays quick.
 """
 
 from importlib import import_module
@@ -9,6 +10,7 @@ from importlib import import_module
 from .attention import (
     EmptyWindowWarning,
     attention_pooling,
+    dot_product_attention,
     local_linear,
     masked_softmax,
     nadaraya_watson,
@@ -23,21 +25,37 @@ __all__ = [
     "EmptyWindowWarning",
     "Kernel",
     "attention_pooling",
+    "check",
     "data",
+    "dot_product_attention",
     "leave_one_out_error",
     "local_linear",
     "masked_softmax",
     "nadaraya_watson",
+    "progress",
     "rule_of_thumb",
     "select_bandwidth",
 ]
 
-_SUBMODULES = ("attention", "bandwidth", "data", "kernels", "learning", "plots", "widgets")
+_SUBMODULES = (
+    "attention",
+    "bandwidth",
+    "data",
+    "exercise_checks",
+    "kernels",
+    "learning",
+    "plots",
+    "positions",
+    "widgets",
+)
+_EXERCISES = ("check", "progress")
 
 
 def __getattr__(name: str):
     if name in _SUBMODULES:
         return import_module(f"{__name__}.{name}")
+    if name in _EXERCISES:
+        return getattr(import_module(f"{__name__}.exercise_checks"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

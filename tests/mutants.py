@@ -37,6 +37,7 @@ class Mutant:
 
 
 EXPLORERS, CORE, JS = "tests/test_explorers.py", "tests/test_attention.py", "tests/test_js.py"
+DOT_PRODUCT, CHECKS = "tests/test_dot_product.py", "tests/test_exercise_checks.py"
 
 MUTANTS = [
     Mutant(
@@ -59,6 +60,55 @@ MUTANTS = [
         "kernel.log_ratio(in_sigmas(excess), in_sigmas(middle))",
         "kernel.log_ratio(in_sigmas(excess), middle)",
         (CORE,),
+    ),
+    Mutant(
+        "scale of the dot products forgotten",
+        "d2lmini/attention.py",
+        "return queries.shape[-1] ** -0.5",
+        "return 1.0",
+        (DOT_PRODUCT,),
+    ),
+    Mutant(
+        "attention mask turned round",
+        "d2lmini/attention.py",
+        "scores = xp.where(mask, scores, -math.inf)",
+        "scores = xp.where(mask, -math.inf, scores)",
+        (DOT_PRODUCT,),
+    ),
+    Mutant(
+        "bias forgotten",
+        "d2lmini/attention.py",
+        "scores = scores + bias\n",
+        "scores = scores + 0 * bias\n",
+        (DOT_PRODUCT, "-k", "factor or torchs"),
+    ),
+    Mutant(
+        "scale rounded to float32",
+        "d2lmini/attention.py",
+        'given = scale if hasattr(scale, "dtype") else _array("scale", scale, np)',
+        "given = scale",
+        (DOT_PRODUCT,),
+    ),
+    Mutant(
+        "an overflow passes for a hidden key",
+        "d2lmini/attention.py",
+        "fits = fits & (xp.isfinite(scores) | (bias == -math.inf))",
+        "pass",
+        (DOT_PRODUCT,),
+    ),
+    Mutant(
+        "positional kernel without its bandwidth",
+        "d2lmini/positions.py",
+        "abs(_distance(n)) / float(sigma)",
+        "abs(_distance(n)) * float(sigma)",
+        ("tests/test_positions.py",),
+    ),
+    Mutant(
+        "a token sees what comes after",
+        "d2lmini/positions.py",
+        "return distance <= 0",
+        "return distance >= 0",
+        ("tests/test_positions.py",),
     ),
     Mutant(
         "weights not zeroed on empty windows",
@@ -227,6 +277,27 @@ MUTANTS = [
         ("tests/test_widget_bandwidth.py",),
     ),
     Mutant(
+        "causal mask upside down in JavaScript",
+        "d2lmini/widgets/js/tokens.js",
+        "causal: (i, j) => j <= i",
+        "causal: (i, j) => j >= i",
+        ("tests/test_widget_attention.py",),
+    ),
+    Mutant(
+        "temperature sigma for sigma squared in JavaScript",
+        "d2lmini/widgets/js/tokens.js",
+        "(query, key) / sigma / sigma",
+        "(query, key) / sigma",
+        ("tests/test_widget_attention.py",),
+    ),
+    Mutant(
+        "table of weights with queries and keys swapped",
+        "d2lmini/widgets/js/sentence.js",
+        "text(weights[i][j])",
+        "text(weights[j][i])",
+        ("tests/test_explorer_attention.py",),
+    ),
+    Mutant(
         "learned w not squared",
         "d2lmini/learning.py",
         "squared = scaled**2 if queries",
@@ -287,6 +358,41 @@ MUTANTS = [
         'ipywidgets.jslink((self.sigma_slider, "value"), (view, "sigma"))',
         'ipywidgets.jsdlink((view, "sigma"), (self.sigma_slider, "value"))',
         ("tests/test_widgets.py",),
+    ),
+    Mutant(
+        "any answer passes",
+        "d2lmini/exercise_checks/compare.py",
+        "    if not wrong.any():",
+        "    if not wrong.all():",
+        (CHECKS,),
+    ),
+    Mutant(
+        "a check tells the value it asks for",
+        "d2lmini/exercise_checks/engine.py",
+        "exercise.returns, reveal=False)",
+        "exercise.returns, reveal=True)",
+        (CHECKS,),
+    ),
+    Mutant(
+        "an endless loop goes on",
+        "d2lmini/exercise_checks/limits.py",
+        "        while not thread.over and thread.is_alive()",
+        "        while False and thread.is_alive()",
+        (CHECKS,),
+    ),
+    Mutant(
+        "a check leaves other random numbers behind",
+        "d2lmini/exercise_checks/limits.py",
+        "np.random.set_state(numpy)",
+        "pass",
+        (CHECKS,),
+    ),
+    Mutant(
+        "a reader's text becomes markup",
+        "d2lmini/exercise_checks/show.py",
+        'f"{escape(_few_lines(result.printed))}</pre>"',
+        'f"{_few_lines(result.printed)}</pre>"',
+        (CHECKS,),
     ),
 ]
 

@@ -1,0 +1,464 @@
+"""Exercises of chapter 2: nonparametric Nadaraya–Watson."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ..attention import nadaraya_watson
+from ..data import sine_linear
+from .engine import Exercise, Mistake, judge_parts, register, truth_table
+
+SIGMA = 0.5  # of the experiment with more points
+SIZES = {"n40": 40, "n400": 400, "n4000": 4000}
+SEEDS = range(10)
+
+
+# 2.1 Weights by hand -----------------------------------------------------------------------------
+
+_KEYS, _VALUES = np.array([2.0, 3.0, 5.0]), np.array([10.0, 5.0, 50.0])
+_VOTES = np.array([8.0, 16.0, 1.0])  # times 1/16: 2 to the power of minus the squared distance
+
+
+def _shares(votes):
+    return np.array(votes) / np.sum(votes)
+
+
+register(
+    Exercise(
+        name="weights_by_hand",
+        chapter=2,
+        title="Three weights by hand",
+        kind="compute",
+        judge=judge_parts(
+            {"weights": _shares(_VOTES), "estimate": float(_shares(_VOTES) @ _VALUES)},
+            {
+                "weights": [
+                    (_VOTES / 16, "weights: these are the votes. Divide by what they add up to."),
+                    (_shares([64, 256, 1]), "weights: the ½ in the score is missing, so every "
+                     "vote is squared."),
+                    (_shares([2, 4, 1]), "weights: you took the distance where the score has its "
+                     "square. The key at distance 2 loses four halvings, not two."),
+                    (_shares(np.exp(-0.5 * np.array([1, 0, 4]))), "weights: these belong to "
+                     "σ = 1. Here σ is 1/√(2 ln 2)."),
+                    (_shares(np.exp(-np.array([1, 0, 4]) * np.sqrt(np.log(2) / 2))), "weights: "
+                     "you divided by σ where the score divides by σ²."),
+                    (np.full(3, 1 / 3), "weights: equal weights are those of chapter 1. Is there "
+                     "x_i under the sum, where x_j belongs?"),
+                    (_shares([1, 0, 4]), "weights: the scores were divided by their sum without "
+                     "an exponential, so the farthest key counts most."),
+                    (_shares([16, 8, 1]), "weights: right, but sorted. The order is that of the "
+                     "keys 2, 3, 5."),
+                ],
+                "estimate": [
+                    (float(_shares(_VOTES) @ _KEYS), "estimate: that is the weighted mean of the "
+                     "keys. Average what was measured there."),
+                    (float(_VALUES.mean()), "estimate: that is the plain mean of the values."),
+                    (float(_VOTES @ _VALUES / 16), "estimate: the votes were used, before they "
+                     "were divided by their sum."),
+                    (5, "estimate: that is the value of the nearest key alone."),
+                ],
+            },
+        ),
+    )
+)  # fmt: skip
+
+
+# 2.2 Nearest neighbours as weights ---------------------------------------------------------------
+
+
+def _votes(queries, keys, k, share=None, side=1, distance=np.abs):
+    """Votes of the first k keys when sorted by distance, stable; share: default 1/k."""
+    order = np.argsort(side * distance(queries[:, None] - keys), axis=1, kind="stable")
+    weights = np.zeros((len(queries), len(keys)))
+    np.put_along_axis(weights, order[:, :k], 1 / k if share is None else share, axis=1)
+    return weights
+
+
+def _later_of_tied(queries, keys, k):
+    return _votes(queries, keys[::-1], k)[:, ::-1]
+
+
+def _all_tied(queries, keys, k, shared):
+    distances = np.abs(queries[:, None] - keys)
+    reached = distances <= np.sort(distances, axis=1)[:, k - 1 : k]
+    return reached / (reached.sum(axis=1, keepdims=True) if shared else k)
+
+
+def _order_taken_for_rank(queries, keys, k):
+    order = np.argsort(np.abs(queries[:, None] - keys), axis=1, kind="stable")
+    return (order < k) / k
+
+
+register(
+    Exercise(
+        name="neighbour_votes",
+        chapter=2,
+        title="Nearest neighbours are attention, too",
+        kind="implement",
+        reference=_votes,
+        cases=[
+            {"queries": [1.2], "keys": [7, 0, 3, 1], "k": 2},
+            {"queries": [2, 4.6], "keys": [3, 0, 1, 5, 9], "k": 1},
+            {"queries": [0.1, 4.6, 2.5], "keys": [4, 0, 1, 5, 2.2], "k": 3},
+        ],
+        draw=lambda rng: {
+            "queries": rng.uniform(0, 5, 4).tolist(),
+            "keys": rng.uniform(0, 5, 8).tolist(),
+            "k": int(rng.integers(1, 6)),
+        },
+        picture="matrix",
+        mistakes=[
+            Mistake(
+                lambda queries, keys, k: _votes(queries, keys, k, share=1.0),
+                "The right keys vote, each with weight 1. What must a row of weights sum to?",
+            ),
+            Mistake(
+                lambda queries, keys, k: _votes(queries, keys, k, share=1 / len(keys)),
+                "The right keys vote, each with 1/n. Among how many voters is the 1 divided?",
+            ),
+            Mistake(
+                _order_taken_for_rank,
+                "argsort gives the keys in order of distance: its first k entries are the numbers "
+                "of the voters. You compared these numbers with k, as if they were ranks.",
+            ),
+            Mistake(
+                _later_of_tied,
+                "Right but for ties: of two keys equally near, the one that comes first in keys "
+                "votes.",
+            ),
+            Mistake(
+                lambda queries, keys, k: _all_tied(queries, keys, k, shared=True),
+                "Right but for ties: where two keys are equally near and one place is left, both "
+                "have a vote here. The one that comes first in keys gets it.",
+            ),
+            Mistake(
+                lambda queries, keys, k: _all_tied(queries, keys, k, shared=False),
+                "Right but for ties: where two keys are equally near and one place is left, both "
+                "have 1/k here, and the row sums to more than 1.",
+            ),
+            Mistake(
+                lambda queries, keys, k: _votes(queries, keys, k, distance=lambda d: d),
+                "A key far to the right of the query counts as near here: the difference is "
+                "negative there. A distance has no sign.",
+            ),
+            Mistake(
+                lambda queries, keys, k: _votes(queries, keys, k, distance=lambda d: -d),
+                "A key far to the left of the query counts as near here: the difference is "
+                "negative there. A distance has no sign.",
+            ),
+            Mistake(
+                lambda queries, keys, k: _votes(queries, keys, k, side=-1),
+                "These are the k farthest keys. Sorting puts the smallest first.",
+            ),
+            Mistake(
+                lambda queries, keys, k: _votes(keys, queries, k).T,
+                "Here each key picks its k nearest queries. Turn it round: each query picks among "
+                "the keys, along axis 1.",
+            ),
+        ],
+    )
+)
+
+
+# 2.3 A smoother that never divides 0 by 0 --------------------------------------------------------
+
+
+def _smooth(queries, keys, values, sigma, scale=None, peak=None, axis=1):
+    """Softmax of -(scaled squared distance), with what can go wrong in it."""
+    squared = (queries[:, None] - keys) ** 2
+    scores = -squared / (2 * sigma**2) if scale is None else scale(squared, sigma)
+    weights = np.exp(scores - (0 if peak is None else peak(scores)))
+    weights = weights / weights.sum(axis=axis, keepdims=True)
+    return weights @ values, weights
+
+
+def _row_peak(scores):
+    return scores.max(axis=1, keepdims=True)
+
+
+def _without_exp(queries, keys, values, sigma):
+    squared = (queries[:, None] - keys) ** 2 / (2 * sigma**2)
+    weights = squared / squared.sum(axis=1, keepdims=True)
+    return weights @ values, weights
+
+
+def _filled(queries, keys, values, sigma, share):
+    _, weights = _smooth(queries, keys, values, sigma)
+    weights = np.where(np.isnan(weights), share / len(keys), weights)
+    return weights @ values, weights
+
+
+def _wrong_scale(scale, message):
+    """The mistake in its stable and in its naive form; the scale is the first thing to mend."""
+    return [
+        Mistake(lambda peak=peak, **case: _smooth(**case, scale=scale, peak=peak), message)
+        for peak in (_row_peak, None)
+    ]
+
+
+_SCALES = [
+    *_wrong_scale(
+        lambda squared, sigma: -squared / (2 * sigma),
+        "The scores are divided by σ. With σ = 1 this makes no difference; in general the "
+        "distance is divided by σ before it is squared.",
+    ),
+    *_wrong_scale(
+        lambda squared, sigma: -squared / sigma**2,
+        "The ½ in the score is missing: you smooth with a bandwidth that is too small by √2.",
+    ),
+    *_wrong_scale(
+        lambda squared, sigma: -squared * sigma**2 / 2,
+        "The distance is multiplied by σ. A larger σ must let a query look farther, so divide.",
+    ),
+    *_wrong_scale(
+        lambda squared, sigma: -squared / 2,
+        "σ has no part in the weights: they are those of σ = 1, whatever σ is.",
+    ),
+    *_wrong_scale(
+        lambda squared, sigma: -np.sqrt(squared) / sigma,
+        "The scores fall with the distance itself. The Gaussian's fall with its square, halved.",
+    ),
+    *_wrong_scale(
+        lambda squared, sigma: squared / (2 * sigma**2),
+        "The minus sign is missing: here far keys count more than near ones.",
+    ),
+]
+
+register(
+    Exercise(
+        name="stable_smoother",
+        chapter=2,
+        title="A smoother that never divides 0 by 0",
+        kind="implement",
+        reference=lambda queries, keys, values, sigma: nadaraya_watson(
+            queries, keys, values, sigma=sigma
+        ),
+        cases=[
+            {"queries": [0, 2], "keys": [0, 1, 3], "values": [1, 2, 6], "sigma": 1},
+            {"queries": [0.6, 2], "keys": [0, 1, 3], "values": [1, 2, 6], "sigma": 0.5},
+            {"queries": [2, 100, -30], "keys": [0, 2.5], "values": [4, -1], "sigma": 0.5},
+            {"queries": [0.4, 2.6], "keys": [2, 0, 1], "values": [6, 1, 2], "sigma": 0.001},
+        ],
+        draw=lambda rng: {
+            "queries": rng.uniform(-20, 30, 4).tolist(),
+            "keys": rng.uniform(0, 5, 6).tolist(),
+            "values": rng.normal(size=6).tolist(),
+            "sigma": float(rng.choice([0.01, 0.2, 1.0])),
+        },
+        returns=("estimates", "weights"),
+        mistakes=[
+            *_SCALES,
+            Mistake(
+                _smooth,
+                "Right where the votes are large enough. In the other cases every vote of a query "
+                "rounds to 0, and 0/0 is NaN. Take something away from the scores, before exp.",
+            ),
+            Mistake(
+                lambda **case: _smooth(**case, peak=np.max),
+                "You subtract the largest score of the whole array. A query far from every key "
+                "still has votes that all round to 0: each row needs its own maximum.",
+            ),
+            Mistake(
+                lambda **case: _filled(**case, share=0),
+                "The far queries get 0: the NaN is covered up, not avoided. An estimate exists, "
+                "and it is that of the nearest key. Keep the votes from rounding to 0.",
+            ),
+            Mistake(
+                lambda **case: _filled(**case, share=1),
+                "Where all votes round to 0 you give every key 1/n. Far away the nearest key "
+                "wins: keep the votes from rounding to 0 instead.",
+            ),
+            *[
+                Mistake(
+                    lambda peak=peak, **case: _smooth(**case, peak=peak, axis=0),
+                    "Each column sums to 1, the rows do not: normalise over the keys, axis 1.",
+                )
+                for peak in (None, _row_peak, lambda scores: scores.max(axis=0))
+            ],
+            Mistake(
+                _without_exp,
+                "The exponential is missing: divided by their sum, the scores themselves give the "
+                "farthest key the most weight.",
+            ),
+            Mistake(
+                lambda queries, keys, values, sigma: nadaraya_watson(
+                    queries, keys, values, kernel="constant"
+                ),
+                "Every weight is 1/n: the sum in the denominator must run over all keys, x_j, "
+                "not repeat x_i.",
+            ),
+        ],
+    )
+)
+
+
+# 2.4 The best constant near a query --------------------------------------------------------------
+
+
+def _reached(values, votes):
+    """The value at which the running sum of the votes, in this order, reaches half of them."""
+    running = np.cumsum(votes)
+    return float(values[np.searchsorted(running, running[-1] / 2)])
+
+
+def _median(values, votes):
+    order = np.argsort(values)
+    return _reached(values[order], votes[order])
+
+
+def _local_constants(values, votes):
+    return float(np.average(values, weights=votes)), _median(values, votes)
+
+
+register(
+    Exercise(
+        name="local_constants",
+        chapter=2,
+        title="The best constant near a query",
+        kind="derive",
+        reference=_local_constants,
+        cases=[
+            {"values": [1, 7, 3], "votes": [1, 1, 5]},
+            {"values": [8, 2, 5, 4], "votes": [0.5, 0.1, 0.05, 0.2]},
+            {"values": [6, 3, 0, 9, -2], "votes": [0.4, 0.7, 0.3, 0.9, 0]},
+        ],
+        draw=lambda rng: {
+            "values": rng.normal(size=7).tolist(),
+            "votes": rng.uniform(0.01, 2, 7).tolist(),
+        },
+        returns=("squared", "absolute"),
+        tolerance=1e-4,
+        mistakes=[
+            Mistake(
+                lambda values, votes: (np.mean(values), np.median(values)),
+                "These are chapter 1's mean and median: the votes K_i have no part in them.",
+            ),
+            Mistake(
+                lambda values, votes: _local_constants(values, votes)[::-1],
+                "The two constants are exchanged: first the one for squared errors.",
+            ),
+            Mistake(
+                lambda values, votes: (np.sum(votes * values), _median(values, votes)),
+                "The second is right. The first would be right if the votes summed to 1, and "
+                "nobody says that they do.",
+            ),
+            Mistake(
+                lambda values, votes: (np.mean(votes * values), _median(values, votes)),
+                "The second is right. In the first, divide by the sum of the votes, not by their "
+                "number.",
+            ),
+            Mistake(
+                lambda values, votes: (np.average(values, weights=votes), np.median(values)),
+                "The first is right. The second is the plain median: a value with five votes "
+                "must count five times.",
+            ),
+            Mistake(
+                lambda values, votes: (
+                    np.average(values, weights=votes),
+                    np.median(votes * values),
+                ),
+                "The first is right. For the second do not multiply votes and values: c must lie "
+                "among the values. Ask which share of the votes lies below c.",
+            ),
+            *[
+                Mistake(
+                    lambda values, votes, places=places: (
+                        np.average(values, weights=votes),
+                        _reached(np.sort(values), places(votes)),
+                    ),
+                    "The first is right. For the second the values were sorted and lost their "
+                    "votes: each vote must move with its value.",
+                )
+                for places in (np.sort, np.array)
+            ],
+            Mistake(
+                lambda values, votes: (
+                    np.average(values, weights=votes),
+                    _reached(values, votes),
+                ),
+                "The first is right. For the second the votes were added up in the order of the "
+                "list: go through the values in ascending order.",
+            ),
+            Mistake(
+                lambda values, votes: (
+                    np.average(values, weights=votes),
+                    values[np.argmax(votes)],
+                ),
+                "The first is right. The second is the value with the most votes; what counts is "
+                "where half of all votes is reached.",
+            ),
+        ],
+    )
+)
+
+
+# 2.5 More training points ------------------------------------------------------------------------
+
+
+def squared_errors(n: int, sigma: float = SIGMA) -> np.ndarray:
+    """Error against the truth, one for each of SEEDS."""
+    draws = [sine_linear(n=n, seed=seed) for seed in SEEDS]
+    fits = [nadaraya_watson(d.queries, d.keys, d.values, sigma=sigma)[0] for d in draws]
+    return np.array([np.mean((fit - d.truth) ** 2) for fit, d in zip(fits, draws, strict=True)])
+
+
+def limit(sigma: float = SIGMA) -> float:
+    """The error that no number of points removes: that of the smooth of f."""
+    sample, keys = sine_linear(), (np.arange(5000) + 0.5) / 1000
+    smooth = nadaraya_watson(sample.queries, keys, sample.f(keys), sigma=sigma)[0]
+    return float(np.mean((smooth - sample.truth) ** 2))
+
+
+@cache
+def _errors():
+    return {name: squared_errors(n) for name, n in SIZES.items()}
+
+
+_POINTS_CLAIMS = truth_table(
+    {"a": False, "b": True, "c": False, "d": True, "e": False, "f": True},
+    "The numbers are right, and they decide most of the claims. For the others change σ and the "
+    "noise, one at a time, and look again.",
+)
+
+
+def _judge_points(answer: Any) -> str | None:
+    claims = "abcdef"
+    names = [*SIZES, "limit"]
+    if not isinstance(answer, dict) or set(answer) != {*names, *claims}:
+        return f"The answer must be a dict with {', '.join(names)} and the claims a to f."
+    right = {name: float(errors.mean()) for name, errors in _errors().items()}
+    slips = {name: _point_slips(name, errors) for name, errors in _errors().items()}
+    slips["limit"] = [
+        (0, "limit: with σ fixed the error does not go to 0. What does the estimate tend to?"),
+        (1, "limit: that is the noise variance, which an error against the truth does not hold."),
+        (right["n4000"], "limit: that is the error at n = 4000, where some noise is left. Smooth "
+         "f itself on many keys, without noise."),
+    ]  # fmt: skip
+    numbers = {name: answer[name] for name in names}
+    return judge_parts(right | {"limit": limit()}, slips)(numbers) or _POINTS_CLAIMS(
+        {letter: answer[letter] for letter in claims}
+    )
+
+
+def _point_slips(name, errors):
+    mean = errors.mean()
+    return [
+        (mean + 1, f"{name}: that is the error on new observations. Compare with the truth."),
+        (np.sqrt(mean), f"{name}: that is the root of the mean squared error; leave it squared."),
+        (errors.sum(), f"{name}: that is the sum over the ten samples; take their mean."),
+        (errors[0], f"{name}: that is the sample with seed 0 alone; take the mean over ten."),
+        (np.mean(squared_errors(SIZES[name], 1.0)), f"{name}: that belongs to σ = 1; here it "
+         f"is {SIGMA}."),
+    ]  # fmt: skip
+
+
+register(
+    Exercise(
+        name="more_points",
+        chapter=2,
+        title="More training points, the same window",
+        kind="design",
+        judge=_judge_points,
+    )
+)

@@ -1,0 +1,515 @@
+"""Exercises of chapter 4: bandwidth."""
+
+import math
+
+import numpy as np
+
+from ..attention import masked_softmax, nadaraya_watson
+from ..bandwidth import bias_variance
+from ..data import sine_linear
+from .compare import as_numbers
+from .engine import Exercise, Mistake, register, truth_table
+from .limits import AnswerError, UnfinishedError
+
+# 4.1 How many does a query listen to? ------------------------------------------------------------
+
+
+def _hat(keys, sigma):
+    return nadaraya_watson(keys, keys, np.zeros(len(keys)), sigma=sigma)[1]
+
+
+def _numbers(degrees, effective):
+    """An answer made from the weights H (n, n): two functions of H."""
+
+    def answer(keys, sigma):
+        H = _hat(keys, sigma)
+        return degrees(H), effective(H)
+
+    return answer
+
+
+def _trace(H):
+    return float(np.trace(H))
+
+
+def _effective(H):
+    return 1 / np.sum(H**2, axis=1)
+
+
+register(
+    Exercise(
+        name="effective_numbers",
+        chapter=4,
+        title="How many points, how many parameters",
+        kind="compute",
+        reference=_numbers(_trace, _effective),
+        returns=("degrees of freedom", "effective keys"),
+        cases=[
+            {"keys": [0, 1, 3], "sigma": 1.0},
+            {"keys": [0, 0.5, 0.7, 2.5], "sigma": 0.6},
+            {"keys": [1, 2, 2.5, 4, 4.2, 7], "sigma": 1.5},
+        ],
+        draw=lambda rng: {
+            "keys": np.sort(rng.uniform(0, 5, 6)).tolist(),
+            "sigma": float(rng.uniform(0.3, 1.5)),
+        },
+        mistakes=[
+            Mistake(
+                _numbers(_trace, lambda H: np.sum(H**2, axis=1)),
+                "The sum of the squared weights is one over the effective number: with n equal "
+                "weights it is 1/n, and n keys are heard.",
+            ),
+            Mistake(
+                _numbers(_trace, lambda H: 1 / np.sum(H**2, axis=0)),
+                "The squares were added down a column, over the queries. Each query has its own "
+                "effective number: add along the row.",
+            ),
+            Mistake(
+                _numbers(_trace, lambda H: 1 / H.max(axis=1)),
+                "One over the largest weight looks at a single key. Formula (4.2) has all of them.",
+            ),
+            Mistake(
+                _numbers(_trace, lambda H: np.exp(-np.sum(H * np.log(H), axis=1))),
+                "That is the exponential of the entropy, another count of keys. The one of (4.2), "
+                "which divides the noise variance, has the squares of the weights.",
+            ),
+            Mistake(
+                _numbers(_trace, lambda H: np.sqrt(1 / np.sum(H**2, axis=1))),
+                "The effective number is one over the sum of squares, without a root.",
+            ),
+            Mistake(
+                _numbers(lambda H: float(np.sum(H)), _effective),
+                "Each row sums to 1, so the sum of all weights is n whatever σ is. Degrees of "
+                "freedom are the weights that points give to themselves.",
+            ),
+            Mistake(
+                _numbers(lambda H: float(np.mean(np.diag(H))), _effective),
+                "The own weights were averaged. The degrees of freedom are their sum.",
+            ),
+            Mistake(
+                _numbers(lambda H: float(np.sum(H**2)), _effective),
+                "That is tr(H Hᵀ), which some books call degrees of freedom too. Chapter 4 uses "
+                "tr(H), the sum of the own weights.",
+            ),
+        ],
+    )
+)
+
+
+# 4.2 Leave one out -------------------------------------------------------------------------------
+
+
+def _leave_one_out(scores, values):
+    """With one fit for each point, each to a data set of its own."""
+    squares = []
+    for i in range(len(values)):
+        rest = np.arange(len(values)) != i
+        weights = masked_softmax(scores[i, rest])
+        squares.append((values[i] - weights @ values[rest]) ** 2 if weights.any() else math.inf)
+    return float(np.mean(squares))
+
+
+def _others(scores):
+    return ~np.eye(len(scores), dtype=bool)
+
+
+def _hidden(scores):
+    return masked_softmax(scores, _others(scores))
+
+
+def _from_weights(weights, loss=lambda r: np.mean(r**2)):
+    """A wrong answer: the loss of the residuals under these weights."""
+    return lambda scores, values: float(loss(values - weights(scores) @ values))
+
+
+def _right_but(loss):
+    """Right weights and inf where a point has no other key, but another loss."""
+
+    def answer(scores, values):
+        weights = _hidden(scores)
+        served = weights.any(axis=1)
+        return float(loss(values - weights @ values)) if served.all() else math.inf
+
+    return answer
+
+
+def _plain(scores):
+    """Without subtracting the maximum."""
+    kernel = np.exp(scores) * _others(scores)
+    with np.errstate(all="ignore"):
+        return kernel / kernel.sum(axis=1, keepdims=True)
+
+
+def _own_score_low(scores):
+    """The own score is low, but finite: a lonely point sees itself again."""
+    return masked_softmax(np.where(_others(scores), scores, -1e9))
+
+
+def _by_division(scores, values):
+    H = masked_softmax(scores)
+    with np.errstate(all="ignore"):
+        return float(np.mean(((values - H @ values) / (1 - np.diag(H))) ** 2))
+
+
+def _over_served(empty=math.nan):
+    def answer(scores, values):
+        weights = _hidden(scores)
+        served = weights.any(axis=1)
+        squares = (values - weights @ values)[served] ** 2
+        return float(squares.mean()) if served.all() or math.isnan(empty) else empty
+
+    return answer
+
+
+def _nan_if_empty(scores, values):
+    return _over_served()(scores, values) if _hidden(scores).any(axis=1).all() else math.nan
+
+
+_INF = math.inf
+
+register(
+    Exercise(
+        name="leave_one_out",
+        chapter=4,
+        title="Leave one out",
+        kind="implement",
+        reference=_leave_one_out,
+        cases=[
+            {"scores": [[0, -1, -2], [-1, 0, -0.5], [-2, -0.5, 0]], "values": [1, 4, 2]},
+            {
+                "scores": [
+                    [0, -800, -3200, -1250],
+                    [-800, 0, -800, -50],
+                    [-3200, -800, 0, -2450],
+                    [-1250, -50, -2450, 0],
+                ],
+                "values": [3, 1, 2, 5],
+            },
+            {
+                "scores": [[0, -48, -52], [-48, 0, -45], [-52, -45, 0]],
+                "values": [2, 5, -1],
+            },
+            {
+                "scores": [
+                    [0, -0.3, -_INF, -_INF],
+                    [-0.3, 0, -0.1, -_INF],
+                    [-_INF, -0.1, 0, -_INF],
+                    [-_INF, -_INF, -_INF, 0],
+                ],
+                "values": [2, 4, 1, 3],
+            },
+        ],
+        draw=lambda rng: {
+            "scores": (-(((k := rng.uniform(0, 5, 6))[:, None] - k) ** 2)).tolist(),
+            "values": rng.normal(size=6).tolist(),
+        },
+        mistakes=[
+            Mistake(
+                _from_weights(masked_softmax),
+                "That is the training error: each point votes on itself, with the best score of "
+                "its row. Hide the diagonal before you normalise.",
+            ),
+            Mistake(
+                _from_weights(lambda s: masked_softmax(s) * _others(s)),
+                "The own weight is gone, but the weights that remain no longer sum to 1. The "
+                "diagonal must be hidden before the rows are normalised.",
+            ),
+            Mistake(
+                _right_but(lambda r: np.sum(r**2)),
+                "These are the right squares; (4.5) takes their mean, not their sum.",
+            ),
+            Mistake(
+                _right_but(lambda r: np.sqrt(np.mean(r**2))),
+                "That is the root of the leave-one-out error. (4.5) has no root.",
+            ),
+            Mistake(
+                _right_but(lambda r: np.mean(np.abs(r))),
+                "The residuals enter (4.5) squared; yours enter with their size.",
+            ),
+            Mistake(
+                _over_served(),
+                "Right while every point has another key in reach. A point without one was left "
+                "out of the average, so that the easy points alone are judged; such a bandwidth "
+                "is not admissible.",
+            ),
+            Mistake(
+                _from_weights(_hidden),
+                "Right while every point has another key in reach. A point without one was "
+                "predicted by 0, which nothing supports: this bandwidth is not admissible.",
+            ),
+            Mistake(
+                _from_weights(_own_score_low),
+                "Right while every point has another key in reach. A score that is only very low "
+                "hides nothing from a point that has no other: it votes on itself again.",
+            ),
+            Mistake(
+                _nan_if_empty,
+                "Right while every point has another key in reach. Otherwise the bandwidth is "
+                "not admissible, and a search for the smallest error needs a number for it that "
+                "is larger than all others; NaN compares with nothing.",
+            ),
+            Mistake(
+                _by_division,
+                "Formula (4.6) is right on paper. Where an own weight rounds to 1 it divides 0 by "
+                "0. Remove the diagonal from the scores instead.",
+            ),
+            Mistake(
+                _from_weights(_plain),
+                "A row of very low scores gives 0/0: all exponentials round to 0, although the "
+                "weights exist. Subtract the row's maximum first, after the diagonal is hidden.",
+            ),
+        ],
+    )
+)
+
+
+# 4.3 Six sentences about errors ------------------------------------------------------------------
+
+register(
+    Exercise(
+        name="error_claims",
+        chapter=4,
+        title="What an error curve tells",
+        kind="explain",
+        judge=truth_table(
+            {"a": False, "b": True, "c": False, "d": False, "e": True, "f": False},
+            "Ask of each error: which values is the estimate compared with, and have they taken "
+            "part in making it?",
+        ),
+    )
+)
+
+
+# 4.4 A better smoother ---------------------------------------------------------------------------
+
+SAMPLES = 4  # of each world
+ENOUGH = 0.85  # of the error of the plain smoother, in each world
+#: Worlds: the length on which f varies, the range of the keys, and the noise sd.
+_WORLDS = {"0 to 5": (1.0, 5.0, 0.5), "0 to 50": (10.0, 50.0, 1.0), "0 to 1": (0.2, 1.0, 0.4)}
+
+
+def _draw_world(length, end, noise_sd, seed):
+    """keys, values, queries and the truth there; f is a random wave on a random slope."""
+    rng = np.random.default_rng(seed)
+    height, phase, slope = rng.uniform(1.5, 2.5), rng.uniform(0, 6), rng.uniform(-1, 1)
+
+    def f(x):
+        return height * np.sin(1.3 * x / length + phase) + slope * x / length
+
+    keys = np.sort(rng.uniform(0, end, 80))
+    queries = np.linspace(0, end, 41)
+    return keys, f(keys) + rng.normal(0, noise_sd, 80), queries, f(queries)
+
+
+def _estimates(answer, queries, keys, values):
+    given = answer(queries.copy(), keys.copy(), values.copy())
+    if given is None or given is ...:
+        raise UnfinishedError("Nothing is returned yet: replace the ... and return the estimates.")
+    got, problem = as_numbers(given, queries)
+    if problem:
+        raise AnswerError(problem)
+    if got.shape != queries.shape:
+        raise AnswerError(
+            f"There are {len(queries)} queries, and the result has shape {got.shape}; "
+            f"it must be {queries.shape}."
+        )
+    if not np.isfinite(got).all():
+        raise AnswerError(
+            f"{(~np.isfinite(got)).sum()} of {len(got)} estimates are not finite. Is there a "
+            "bandwidth on your grid so small that windows are empty?"
+        )
+    return got
+
+
+def _ratio(answer, world, first):
+    """Error against the truth, relative to the Gaussian smoother with σ = 1."""
+    errors = np.zeros(2)
+    for seed in range(first, first + SAMPLES):
+        keys, values, queries, truth = _draw_world(*world, seed)
+        plain = nadaraya_watson(queries, keys, values, sigma=1.0)[0]
+        ours = _estimates(answer, queries, keys, values)
+        errors += [np.mean((ours - truth) ** 2), np.mean((plain - truth) ** 2)]
+    return errors[0] / errors[1]
+
+
+def _follows_values(answer):
+    keys, values, queries, _ = _draw_world(*_WORLDS["0 to 5"], 0)
+    one = _estimates(answer, queries, keys, values)
+    two = _estimates(answer, queries, keys, values[::-1])
+    return not np.allclose(one, two)
+
+
+def _copies_values(answer):
+    keys, values, _, _ = _draw_world(*_WORLDS["0 to 5"], 0)
+    return (
+        np.mean((_estimates(answer, keys, keys, values) - values) ** 2)
+        < _WORLDS["0 to 5"][2] ** 2 / 2
+    )
+
+
+def _judge_smoother(answer):
+    if not callable(answer):
+        return "The answer must be the function itself: better_smoother(queries, keys, values)."
+    if not _follows_values(answer):
+        return "Other values give the same estimates: your function must smooth the data it gets."
+    ratios = {name: _ratio(answer, world, 100) for name, world in _WORLDS.items()}
+    if all(ratio <= ENOUGH for ratio in ratios.values()):
+        return None
+    found = ", ".join(f"{ratio:.2f} for keys from {name}" for name, ratio in ratios.items())
+    if all(abs(ratio - 1) < 1e-6 for ratio in ratios.values()):
+        return f"Your estimates are those of the plain smoother with σ = 1: error ratios {found}."
+    if _copies_values(answer):
+        why = (
+            "At the keys your estimates repeat the values: when the hyperparameter was chosen, "
+            "each point voted on itself."
+        )
+    elif max(ratios.values()) > ENOUGH >= min(ratios.values()):
+        why = "Better in places only: is a number fixed that the data should choose?"
+    else:
+        why = "Not better yet. Does the hyperparameter come from an error that leaves one out?"
+    return f"Error relative to σ = 1: {found}. Each must be {ENOUGH} at most. {why}"
+
+
+register(
+    Exercise(
+        name="better_smoother",
+        chapter=4,
+        title="A hyperparameter that pays",
+        kind="design",
+        judge=_judge_smoother,
+        seconds=30,
+    )
+)
+
+
+# 4.5 A bandwidth that shrinks --------------------------------------------------------------------
+
+COUNTS = (50, 400, 3200, 25600)
+STEEP = -0.6
+INTERIOR = np.linspace(1, 4, 31)
+
+
+def _exact_error(sigma, n):
+    """Squared bias plus variance in the interior, without drawing noise; mean over three seeds."""
+    parts = [
+        np.mean(sum(bias_variance(d.f, d.keys, 1.0, INTERIOR, sigma)))
+        for d in (sine_linear(n=n, seed=seed) for seed in range(3))
+    ]
+    return float(np.mean(parts))
+
+
+def _bandwidths(answer):
+    sigmas = []
+    for n in COUNTS:
+        value = answer(n)
+        if value is None or value is ...:
+            return [], "Nothing is returned yet: replace the ... and return a bandwidth."
+        number, problem = as_numbers(value, np.array(1.0))
+        if problem or number.ndim or not 0 < number < math.inf:
+            return [], f"For n = {n} the result is not a bandwidth: one positive number."
+        sigmas.append(float(number))
+    return sigmas, ""
+
+
+def _judge_shrinking(answer):
+    if not callable(answer):
+        return "The answer must be the function itself, of one argument n."
+    sigmas, problem = _bandwidths(answer)
+    if problem:
+        return problem
+    if max(sigmas) - min(sigmas) < 1e-9:
+        return (
+            f"σ is {sigmas[0]:g} for every n. With a fixed bandwidth the variance falls and the "
+            "bias stays: the error stops falling."
+        )
+    if sigmas != sorted(sigmas, reverse=True):
+        return "σ must shrink as n grows, and yours does not. What would more points be good for?"
+    errors = [_exact_error(sigma, n) for sigma, n in zip(sigmas, COUNTS, strict=True)]
+    slope = np.polyfit(np.log(COUNTS), np.log(errors), 1)[0]
+    shown = ", ".join(f"{error:.4f}" for error in errors)
+    worse = [n for n, e in zip(COUNTS, errors, strict=True) if e >= _exact_error(1.0, n)]
+    if slope <= STEEP and not worse:
+        return None
+    rate = np.polyfit(np.log(COUNTS), np.log(sigmas), 1)[0]
+    found = f"Errors at n = {', '.join(map(str, COUNTS))}: {shown}; slope {slope:.2f}."
+    if rate < -0.4:
+        return f"{found} σ shrinks so fast that the effective number of keys grows too slowly."
+    if rate > -0.15:
+        return f"{found} σ shrinks too slowly: the bias, of order σ², lags behind."
+    if worse:
+        return f"{found} At n = {worse[0]} the fixed σ = 1 does better: look at the factor."
+    return f"{found} It must be {STEEP} or steeper: balance squared bias and variance."
+
+
+register(
+    Exercise(
+        name="shrinking_sigma",
+        chapter=4,
+        title="A bandwidth that shrinks with n",
+        kind="design",
+        judge=_judge_shrinking,
+        seconds=30,
+    )
+)
+
+
+# 4.6 How fast, and in how many dimensions --------------------------------------------------------
+
+
+def _rates(d):
+    return 1 / d, 1 / (4 + d), 4 / (4 + d)
+
+
+register(
+    Exercise(
+        name="rates",
+        chapter=4,
+        title="How fast may σ shrink?",
+        kind="derive",
+        reference=_rates,
+        returns=("the limit for a", "the best a", "the exponent of the error"),
+        cases=[{"d": 1}, {"d": 2}, {"d": 5}],
+        draw=lambda rng: {"d": int(rng.integers(3, 20))},
+        mistakes=[
+            Mistake(
+                lambda d: _rates(1),
+                "Right on a line, and the same in every dimension. How many points lie in a "
+                "window of radius σ when the keys have d coordinates?",
+            ),
+            Mistake(
+                lambda d: (1.0, 1 / (4 + d), 4 / (4 + d)),
+                "The best rate is right. The limit still forgets the dimension: the number of "
+                "keys in a window must grow, and that number is of order n σ to a power.",
+            ),
+            Mistake(
+                lambda d: (1 / d, 1 / (4 + d), 2 / (4 + d)),
+                "That is the exponent of the root of the error. Asked is the squared error.",
+            ),
+            Mistake(
+                lambda d: (1 / d, -1 / (4 + d), -4 / (4 + d)),
+                "The sizes are right. σ = n^−a and error ∝ n^−r carry the minus already, so a and "
+                "r are positive.",
+            ),
+            Mistake(
+                lambda d: (1 / d, 1 / (4 + d), -4 / (4 + d)),
+                "The sizes are right. The error is n^−r, which carries the minus already: r is "
+                "positive.",
+            ),
+            Mistake(
+                lambda d: (1 / d, 1 / (2 + d), 2 / (2 + d)),
+                "You balanced the bias itself, or a bias of order σ. Inside the data it is of "
+                "order σ², and it enters the error squared.",
+            ),
+            Mistake(
+                lambda d: (1 / d, 1 / (2 + d), 4 / (2 + d)),
+                "You balanced a bias of order σ² with the variance. It is its square that is added "
+                "to the variance.",
+            ),
+            Mistake(
+                lambda d: (1 / d, 1 / (4 + d), d / (4 + d)),
+                "The best a is right. Put it into either term of (4.13) and read off the power of "
+                "n once more.",
+            ),
+        ],
+    )
+)

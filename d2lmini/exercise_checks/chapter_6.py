@@ -1,0 +1,627 @@
+"""Exercises of chapter 6: transformers are kernel smoothers."""
+
+from functools import partial
+
+import numpy as np
+
+from ..attention import masked_softmax, nadaraya_watson
+from .compare import Difference
+from .engine import Exercise, Mistake, register, truth_table
+from .limits import AnswerError
+
+# 6.1 A row by hand -------------------------------------------------------------------------------
+
+_SENTENCE = np.array([[0, 0], [1, 0], [0, 1], [0, 2], [0, 0], [1, 1.0]])
+_ON = 3
+
+
+def _row(base=2.0, reach=1, power=1.0, plus=0.0, after=False):
+    """Weights and output of "on"; the arguments are what can go wrong."""
+    away = np.abs(np.arange(6) - _ON)
+    kernel = base ** (_SENTENCE @ _SENTENCE[_ON]) * 2.0 ** (-power * away) + plus * 2.0**-away
+    visible = away <= reach
+    total = kernel.sum() if after else kernel[visible].sum()
+    weights = np.where(visible, kernel, 0) / total
+    return weights, weights @ _SENTENCE
+
+
+register(
+    Exercise(
+        name="row_by_hand",
+        chapter=6,
+        title="A row by hand",
+        kind="compute",
+        reference=_row,
+        returns=("weights", "output"),
+        tolerance=1e-3,
+        mistakes=[
+            Mistake(
+                partial(_row, after=True),
+                "Divided by the sum over all six tokens. Hidden keys have no part in the sum "
+                "either.",
+            ),
+            Mistake(
+                partial(_row, power=0.0),
+                "The positional factor is missing: a neighbour counts half of what it would in "
+                "place.",
+            ),
+            Mistake(
+                partial(_row, reach=5),
+                "The window is missing: only keys at most one position away are visible.",
+            ),
+            Mistake(
+                partial(_row, reach=5, power=0.0),
+                "Those are the weights without window and without positional factor.",
+            ),
+            Mistake(
+                partial(_row, power=0.0, plus=1.0),
+                "The factor was added to the kernel. A factor multiplies; its logarithm is what "
+                "is added, to the score.",
+            ),
+            Mistake(
+                partial(_row, base=np.exp(2**-0.5)),
+                "Those are the weights for the scale 1/√2. Here it is log 2, so that the kernel "
+                "is a power of 2.",
+            ),
+            Mistake(
+                partial(_row, base=np.e),
+                "Those are powers of e. With the scale log 2 the kernel is a power of 2.",
+            ),
+        ],
+    )
+)
+
+
+# 6.2 Distance on the sphere ----------------------------------------------------------------------
+
+
+def _on_sphere(rng, count, d):
+    points = rng.normal(size=(count, d))
+    return (points / np.linalg.norm(points, axis=1, keepdims=True)).tolist()
+
+
+def _sphere(temperature, queries, keys, sigma):
+    """Weights of the scores q . k / temperature(sigma, d)."""
+    return masked_softmax(queries @ keys.T / temperature(sigma, keys.shape[1]))
+
+
+def _without_exp(queries, keys, sigma):
+    scores = queries @ keys.T / sigma**2
+    return scores / scores.sum(1, keepdims=True)
+
+
+def _without_peak(queries, keys, sigma):
+    kernel = np.exp(queries @ keys.T / sigma**2)
+    return kernel / kernel.sum(1, keepdims=True)
+
+
+register(
+    Exercise(
+        name="sphere_weights",
+        chapter=6,
+        title="Distance on the sphere is a dot product",
+        kind="derive",
+        reference=lambda queries, keys, sigma: nadaraya_watson(
+            queries, keys, np.zeros(len(keys)), sigma=sigma
+        )[1],
+        cases=[
+            {"queries": [[1, 0]], "keys": [[0.6, 0.8], [0, 1], [0.8, -0.6]], "sigma": 0.6},
+            {
+                "queries": [[0, 0, 1], [1 / 3, 2 / 3, 2 / 3]],
+                "keys": [[2 / 3, 1 / 3, 2 / 3], [0, 0.6, 0.8], [1, 0, 0], [0, -0.8, 0.6]],
+                "sigma": 1.5,
+            },
+            {"queries": [[0.6, 0.8]], "keys": [[0.8, 0.6], [0, 1], [-1, 0]], "sigma": 0.02},
+        ],
+        draw=lambda rng: {
+            "queries": _on_sphere(rng, 3, 4),
+            "keys": _on_sphere(rng, 5, 4),
+            "sigma": float(rng.uniform(0.3, 2)),
+        },
+        mistakes=[
+            Mistake(
+                _without_peak,
+                "Right until σ becomes small: then exp overflows and the row is NaN. Subtract "
+                "each row's largest score before exp.",
+            ),
+            Mistake(
+                partial(_sphere, lambda sigma, d: sigma),
+                "The dot product is divided by σ. Look at the power of σ in the Gaussian score.",
+            ),
+            Mistake(
+                partial(_sphere, lambda sigma, d: 2 * sigma**2),
+                "Half the score is missing: the square gives 2 − 2 q·k, with two dot products, "
+                "and the Gaussian halves it. What happens to the twos?",
+            ),
+            Mistake(
+                partial(_sphere, lambda sigma, d: 1 / sigma**2),
+                "The dot product is multiplied where it must be divided: a small σ must make the "
+                "weights sharper.",
+            ),
+            Mistake(
+                partial(_sphere, lambda sigma, d: np.sqrt(d)),
+                "Divided by √d, the temperature of a transformer: here it comes from σ, and "
+                "your weights do not depend on σ.",
+            ),
+            Mistake(
+                partial(_sphere, lambda sigma, d: 1.0),
+                "Those are the weights for σ = 1: the bandwidth has no part in them.",
+            ),
+            Mistake(
+                partial(_sphere, lambda sigma, d: -(sigma**2)),
+                "The far keys weigh most: the sign is turned round. A large dot product means "
+                "that query and key are near.",
+            ),
+            Mistake(
+                _without_exp,
+                "The scores are normalised as they are. The kernel is exp of the score.",
+            ),
+        ],
+        picture="matrix",
+    )
+)
+
+
+# 6.3 Masked attention from scratch ---------------------------------------------------------------
+
+
+def _masked_attention(queries, keys, values, mask):
+    weights = masked_softmax(queries @ keys.T / np.sqrt(keys.shape[1]), mask)
+    return np.where(mask.any(1, keepdims=True), weights @ values, np.nan), weights
+
+
+def _attend(
+    queries,
+    keys,
+    values,
+    mask,
+    scale=lambda d: 1 / np.sqrt(d),
+    hidden=-np.inf,
+    axis=1,
+    after=False,
+    peak=True,
+    empty=(np.nan, 0.0),
+):
+    """Attention in steps, each of which may be wrong.
+
+    empty: output and weights of a query that sees no key, or None to leave what comes out.
+    """
+    scores = queries @ keys.T * scale(keys.shape[1])
+    if not after:
+        scores = np.where(mask, scores, hidden)
+    kernel = np.exp(scores - (scores.max(axis, keepdims=True) if peak else 0.0))
+    weights = kernel / kernel.sum(axis, keepdims=True)
+    if after:
+        weights = weights * mask
+    outputs, unseen = weights @ values, ~mask.any(1)
+    if empty is not None:
+        outputs[unseen], weights[unseen] = empty
+    return outputs, weights
+
+
+def _inverted(queries, keys, values, mask, **options):
+    return _attend(queries, keys, values, ~mask, **options)
+
+
+def _multiplied(queries, keys, values, mask, **options):
+    """exp without the maximum, times the mask: inf * 0 is NaN."""
+    kernel = np.exp(queries @ keys.T / np.sqrt(keys.shape[1])) * mask
+    weights = kernel / kernel.sum(1, keepdims=True)
+    outputs, unseen = weights @ values, ~mask.any(1)
+    if options["empty"] is not None:
+        outputs[unseen], weights[unseen] = options["empty"]
+    return outputs, weights
+
+
+_EMPTY = {"empty": None}, {"empty": (0.0, 0.0)}, {"empty": (np.nan, 0.0)}
+
+
+def _mistaken(message, function=_attend, **options):
+    """The mistake, with each of the ways to treat a query that sees nothing."""
+    return [Mistake(partial(function, **options, **empty), message) for empty in _EMPTY]
+
+
+_OVERFLOW = (
+    "Right until the scores are large: then exp overflows and inf / inf is NaN. Subtract each "
+    "row's largest visible score first."
+)
+_ATTENTION_MISTAKES = [
+    Mistake(
+        partial(_attend, empty=None),
+        "Right but for the query that sees no key: its weights are NaN. Here they must be 0, and "
+        "only its output NaN: it has no answer.",
+    ),
+    Mistake(
+        partial(_attend, empty=(0.0, 0.0)),
+        "Right but for the query that sees no key: its output is 0, as if 0 had been measured. "
+        "There is no answer: NaN.",
+    ),
+    *_mistaken("The scale is missing: the scores are bare dot products.", scale=lambda d: 1.0),
+    *_mistaken("Divided by d. What keeps the variance near 1 is its root.", scale=lambda d: 1 / d),
+    *_mistaken(
+        "The softmax runs over the queries: each column sums to 1. It belongs over the keys.",
+        axis=0,
+    ),
+    *_mistaken(
+        "The mask is turned round. Here True means visible, as in PyTorch's function "
+        "scaled_dot_product_attention; in nn.MultiheadAttention it means hidden.",
+        _inverted,
+    ),
+    *_mistaken(
+        "Hidden keys have the score 0, and exp(0) = 1: they still count. Which score has the "
+        "kernel 0?",
+        hidden=0.0,
+    ),
+    *_mistaken(
+        "Normalised first, masked after: what is left of a row does not sum to 1. Hide the keys "
+        "before the softmax.",
+        after=True,
+    ),
+    *_mistaken(_OVERFLOW, peak=False),
+    *_mistaken(_OVERFLOW, _multiplied),
+    Mistake(
+        lambda queries, keys, values, mask: _attend(queries, keys, values, mask | True),
+        "The mask has no part in it: hidden keys have weight.",
+    ),
+]
+
+
+def _draw_attention(rng):
+    mask = rng.uniform(size=(4, 5)) < 0.6
+    mask[0], mask[1] = False, True
+    return {
+        "queries": rng.normal(size=(4, 3)).tolist(),
+        "keys": rng.normal(size=(5, 3)).tolist(),
+        "values": rng.normal(size=(5, 2)).tolist(),
+        "mask": mask.tolist(),
+    }
+
+
+register(
+    Exercise(
+        name="masked_attention",
+        chapter=6,
+        title="Masked attention from scratch",
+        kind="implement",
+        reference=_masked_attention,
+        returns=("outputs", "weights"),
+        cases=[
+            {
+                "queries": [[1, 0], [0, 2]],
+                "keys": [[1, 1], [0, 2], [-1, 1]],
+                "values": [[1], [2], [4]],
+                "mask": [[True, True, False], [False, True, True]],
+            },
+            {
+                "queries": [[30, 0, 20], [1, 2, -1]],
+                "keys": [[40, 1, 30], [41, 2, 29], [40, 0, 30]],
+                "values": [[1, 0], [0, 1], [3, 3]],
+                "mask": [[True, False, True], [True, True, True]],
+            },
+            {
+                "queries": [[1, 1], [2, 0], [0, 1]],
+                "keys": [[1, 0], [0, 1]],
+                "values": [[5], [-3]],
+                "mask": [[True, True], [False, False], [True, False]],
+            },
+        ],
+        draw=_draw_attention,
+        mistakes=_ATTENTION_MISTAKES,
+    )
+)
+
+
+# 6.4 One more coordinate -------------------------------------------------------------------------
+
+
+def _judge_norms(answer):
+    if not callable(answer):
+        return "The answer must be a function of (queries, keys)."
+    rng = np.random.default_rng(6)
+    for m, n, d in ((1, 2, 1), (2, 3, 2), (5, 8, 4)):
+        queries, keys = rng.normal(size=(m, d)), rng.normal(size=(n, d))
+        got = answer(queries.copy(), keys.copy())
+        if got is None or got is ...:
+            return "Nothing comes back yet: return the two arrays."
+        if problem := _norms_differ(*_two_arrays(got, (m, d + 1), (n, d + 1)), queries, keys):
+            return problem
+    return None
+
+
+def _two_arrays(got, *shapes):
+    """Both results as finite arrays of these shapes; AnswerError otherwise."""
+    if not isinstance(got, tuple | list) or len(got) != 2:
+        raise AnswerError("Return two arrays: the queries, then the keys.")
+    try:
+        arrays = [np.asarray(one, dtype=float) for one in got]
+    except (TypeError, ValueError):
+        raise AnswerError("Return two arrays of numbers: the queries, then the keys.") from None
+    for name, array, shape in zip(("queries", "keys"), arrays, shapes, strict=True):
+        if array.shape != shape:
+            raise AnswerError(
+                f"The {name} that come back have shape {array.shape}; it must be {shape}."
+            )
+    return arrays
+
+
+def _norms_differ(queries_plus, keys_plus, queries, keys):
+    """A message or Difference when dot products change or the keys' norms are unequal."""
+    lengths = np.linalg.norm(keys, axis=1)
+    if np.isnan(keys_plus).any():
+        return (
+            "An entry is NaN: the root of a negative number. The common length must be at least "
+            "that of the longest key."
+        )
+    if not (np.isfinite(queries_plus).all() and np.isfinite(keys_plus).all()):
+        return "An entry is infinite; every entry must be a finite number."
+    before, after = queries @ keys.T, queries_plus @ keys_plus.T
+    if not np.allclose(before, after, atol=1e-8):
+        return Difference(
+            "The dot products have changed. What must a query's new coordinate be, so that it "
+            "adds nothing whatever the key has there?",
+            before,
+            after,
+        )
+    new = np.linalg.norm(keys_plus, axis=1)
+    if np.allclose(new, new[0], atol=1e-8):
+        return None
+    extra = np.abs(keys_plus[:, -1])
+    if np.allclose(extra, extra[0]):
+        return "Each key got the same new coordinate: then the long keys are still the longer ones."
+    for root in (lengths.max(), 1.0):
+        if np.allclose(extra, np.abs(root - lengths)):
+            return (
+                "The lengths themselves add up to a constant. In a right angle it is the squares "
+                "that add up."
+            )
+    squares = lengths**2 + extra
+    if np.allclose(squares, squares[0]):
+        return "The new coordinate is a squared length: the root is missing."
+    return Difference(
+        f"The new keys have lengths from {new.min():.4g} to {new.max():.4g}; they must be equal.",
+        got=new,
+    )
+
+
+register(
+    Exercise(
+        name="equal_norms",
+        chapter=6,
+        title="One more coordinate makes it Gaussian",
+        kind="derive",
+        judge=_judge_norms,
+    )
+)
+
+
+# 6.5 Why the root of d ---------------------------------------------------------------------------
+
+register(
+    Exercise(
+        name="score_scale",
+        chapter=6,
+        title="Why the root of d",
+        kind="compute",
+        reference=lambda d, query_sd, key_sd: 1 / (query_sd * key_sd * np.sqrt(d)),
+        cases=[
+            {"d": 9, "query_sd": 1.0, "key_sd": 2.0},
+            {"d": 64, "query_sd": 3.0, "key_sd": 0.5},
+            {"d": 5, "query_sd": 0.4, "key_sd": 0.7},
+        ],
+        draw=lambda rng: {
+            "d": int(rng.integers(2, 200)),
+            "query_sd": float(rng.uniform(0.2, 3)),
+            "key_sd": float(rng.uniform(0.2, 3)),
+        },
+        mistakes=[
+            Mistake(
+                lambda d, query_sd, key_sd: 1 / np.sqrt(d),
+                "Right for components of sd 1. Here they have other sds: how does the variance "
+                "of a product of two independent numbers depend on theirs?",
+            ),
+            Mistake(
+                lambda d, query_sd, key_sd: 1 / (query_sd**2 * key_sd**2 * d),
+                "That divides by the variance of the dot product. What must one divide by to make "
+                "the variance 1?",
+            ),
+            Mistake(
+                lambda d, query_sd, key_sd: query_sd * key_sd * np.sqrt(d),
+                "That is the sd of the dot product. The scale multiplies it and must make it 1.",
+            ),
+            Mistake(
+                lambda d, query_sd, key_sd: 1 / (query_sd * key_sd * d),
+                "Too small when d is large: of d independent terms the variances add up, not the "
+                "sds.",
+            ),
+            Mistake(
+                lambda d, query_sd, key_sd: 1 / (np.sqrt(query_sd**2 + key_sd**2) * np.sqrt(d)),
+                "That is for a sum of a query's and a key's component. A dot product adds up "
+                "their products.",
+            ),
+            Mistake(
+                lambda d, query_sd, key_sd: 1 / (query_sd * key_sd),
+                "The number of components has no part in it: d terms vary more than one.",
+            ),
+        ],
+    )
+)
+
+
+# 6.6 What the order of the tokens does -----------------------------------------------------------
+
+register(
+    Exercise(
+        name="token_order",
+        chapter=6,
+        title="What the order of the tokens does",
+        kind="explain",
+        judge=truth_table(
+            {
+                "a": True,
+                "b": True,
+                "c": False,
+                "d": True,
+                "e": True,
+                "f": False,
+                "g": False,
+            },
+            "Build a tiny sentence and try: permute the tokens, look which outputs change. Ask of "
+            "each score which positions it can see.",
+        ),
+    )
+)
+
+
+# 6.7 Several heads -------------------------------------------------------------------------------
+
+
+def _head_weights(tokens, W_q, W_k, scale=None, swapped=False, axis=1):
+    scores = (tokens @ W_q) @ (tokens @ W_k).T
+    scores = scores * (1 / np.sqrt(W_q.shape[1]) if scale is None else scale)
+    scores = scores.T if swapped else scores
+    return masked_softmax(scores) if axis == 1 else masked_softmax(scores.T).T
+
+
+def _heads(tokens, W_q, W_k, W_v, W_o, **options):
+    """What each head adds to the outputs, (h, n, D)."""
+    return np.stack(
+        [
+            _head_weights(tokens, q, k, **options) @ tokens @ v @ o
+            for q, k, v, o in zip(W_q, W_k, W_v, W_o, strict=True)
+        ]
+    )
+
+
+def _shared_weights(tokens, W_q, W_k, W_v, W_o):
+    pairs = zip(W_q, W_k, strict=True)
+    weights = np.mean([_head_weights(tokens, q, k) for q, k in pairs], axis=0)
+    return sum(weights @ tokens @ v @ o for v, o in zip(W_v, W_o, strict=True))
+
+
+def _draw_heads(rng):
+    shapes = {"tokens": (4, 4), "W_q": (2, 4, 3), "W_k": (2, 4, 3)}
+    shapes |= {"W_v": (2, 4, 2), "W_o": (2, 2, 4)}
+    return {name: rng.normal(size=shape).round(2).tolist() for name, shape in shapes.items()}
+
+
+register(
+    Exercise(
+        name="sum_of_heads",
+        chapter=6,
+        title="Several heads are a sum of smoothers",
+        kind="implement",
+        reference=lambda **case: _heads(**case).sum(0),
+        cases=[
+            {
+                "tokens": [[1, 0], [0, 1]],
+                "W_q": [[[1], [2]], [[0], [1]]],
+                "W_k": [[[1], [0]], [[-1], [1]]],
+                "W_v": [[[1], [3]], [[2], [0]]],
+                "W_o": [[[1, 0]], [[1, 2]]],
+            },
+            _draw_heads(np.random.default_rng(0)),
+        ],
+        draw=_draw_heads,
+        mistakes=[
+            Mistake(
+                lambda **case: _heads(**case).mean(0),
+                "The heads are averaged. Each head has its own part of the output map, and the "
+                "parts add up.",
+            ),
+            Mistake(
+                lambda **case: _heads(**case)[-1],
+                "Only the last head has come through: add to the output, do not overwrite it.",
+            ),
+            Mistake(
+                lambda **case: _heads(**case)[0],
+                "Only the first head has come through: does a return stand inside the loop?",
+            ),
+            Mistake(
+                lambda tokens, **maps: _heads(
+                    tokens, **maps, scale=1 / np.sqrt(tokens.shape[1])
+                ).sum(0),
+                "The scale belongs to the components of a head's queries and keys, not to those "
+                "of the tokens.",
+            ),
+            Mistake(
+                lambda **case: _heads(**case, scale=1.0).sum(0),
+                "The scale of the scores is missing.",
+            ),
+            Mistake(
+                lambda **case: _heads(**case, swapped=True).sum(0),
+                "Queries and keys have changed places: rows of the scores are queries, columns "
+                "are keys.",
+            ),
+            Mistake(
+                lambda **case: _heads(**case, axis=0).sum(0),
+                "The softmax runs over the queries. It belongs over the keys.",
+            ),
+            Mistake(
+                _shared_weights,
+                "One matrix of weights for all the heads: that is a single smoother. Each head "
+                "uses its own weights for its own values.",
+            ),
+        ],
+        picture="matrix",
+    )
+)
+
+
+# 6.8 A head that looks back ----------------------------------------------------------------------
+
+_SHARE = 0.9
+
+
+def _judge_look_back(answer):
+    if not callable(answer):
+        return "The answer must be a function of n."
+    for n in (3, 2, 6, 12):
+        got = answer(n)
+        if got is None or got is ...:
+            return "Nothing comes back yet: return queries and keys."
+        queries, keys = _two_arrays(got, (n, 2), (n, 2))
+        if not (np.isfinite(queries).all() and np.isfinite(keys).all()):
+            return f"n = {n}: an entry is NaN or infinite."
+        scores = queries @ keys.T / np.sqrt(2)
+        if not np.isfinite(scores).all():
+            return f"n = {n}: the scores overflow. A share of {_SHARE} needs no such numbers."
+        if problem := _not_back(masked_softmax(scores)):
+            return Difference(f"n = {n}: {problem}", got=scores)
+    return None
+
+
+def _not_back(weights):
+    n = len(weights)
+    before = weights[np.arange(1, n), np.arange(n - 1)]
+    if (before >= _SHARE).all():
+        return None
+    i = int(before.argmin()) + 1
+    top = int(weights[i].argmax())
+    if np.ptp(weights) < 1e-9:
+        return "all weights are equal. The scores must depend on the positions."
+    if top == i - 1:
+        return (
+            f"token {i} listens most to token {top}, with a share of {before[i - 1]:.3f}; it must "
+            f"be {_SHARE} at least. The right place, too soft: how does one sharpen a softmax?"
+        )
+    if n > 2 and (weights.argmax(1)[:-1] == np.arange(1, n)).all():
+        return "each token listens to the one after it. Rows are queries: shift the other way."
+    if (weights.argmax(1) == np.arange(n)).all():
+        return "each token listens to itself. Whose position should its query be?"
+    if (weights.argmax(1)[1:] == top).all():
+        return (
+            f"every token listens most to token {top}: the longest key wins, wherever the query "
+            "points. What takes the length of the keys out of the scores?"
+        )
+    return f"token {i} listens most to token {top}, with a share of {weights[i, top]:.3f}."
+
+
+register(
+    Exercise(
+        name="look_back",
+        chapter=6,
+        title="A head that looks back",
+        kind="design",
+        judge=_judge_look_back,
+    )
+)

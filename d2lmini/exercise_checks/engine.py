@@ -1,0 +1,431 @@
+"""What an exercise is and how an answer to it is judged.
+
+The answer to an exercise is a value or a function. A function is called with each case, smallest
+first, and must give what the reference gives. What comes out wrong is compared with typical
+mistakes, each of which has a message of its own; if none fits, the message says what differs.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .compare import Difference, as_numbers, differs, kind_of, pattern, same
+from .limits import SECONDS, AnswerError, Outcome, call, guarded, theirs, undisturbed
+
+KINDS = ("derive", "compute", "implement", "explain", "design")
+
+PASSED, NOT_YET, DIFFERS = "passed", "not yet", "not right yet"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A typical wrong answer: what it gives, and what to say to a reader who gave it.
+
+    answer: a function called with each case, or the wrong value itself; message: what to look at,
+    without the solution.
+    """
+
+    answer: Any
+    message: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise; exactly one of ``reference`` and ``judge`` is given.
+
+    name : of the exercise and of the reader's variable.
+    chapter, title, kind : where it stands, what it is called, one of KINDS.
+    reference : for a function with ``cases``: what gives the expected result of each case.
+        Without cases: a function of no arguments that returns the expected value.
+    cases : arguments by name, JSON-like (numbers, strings, lists; lists become arrays), smallest
+        first.
+    draw : a random generator -> one more case; for cases that a teacher keeps.
+    mistakes : recognised by what they give; the first that fits speaks.
+    returns : names of the parts when the result is a tuple.
+    prepare : one argument at a time, (name, value) -> what the function is called with; default:
+        lists become float arrays.
+    tolerance : absolute and relative, on every entry; a result in single precision gets at least
+        1e-4, one in half precision 1e-2.
+    judge : answer -> None when right, else a message or a Difference; a function among the answers
+        is already limited in time and raises AnswerError in words.
+    seconds : limit for one call of the reader's function, or for all of ``judge``.
+    picture : "curve" or "matrix" when a picture of expected and got helps; x names the case's
+        argument on the horizontal axis.
+    """
+
+    name: str
+    chapter: int
+    title: str
+    kind: str
+    reference: Callable[..., Any] | None = None
+    cases: Sequence[Mapping[str, Any]] = ()
+    draw: Callable[[np.random.Generator], Mapping[str, Any]] | None = None
+    mistakes: Sequence[Mistake] = ()
+    returns: Sequence[str] = ()
+    prepare: Callable[[str, Any], Any] | None = None
+    tolerance: float = 1e-6
+    judge: Callable[[Any], str | Difference | None] | None = None
+    seconds: float = SECONDS
+    picture: str | None = None
+    x: str | None = None
+
+    def __post_init__(self):
+        if self.kind not in KINDS:
+            raise ValueError(f"kind is {self.kind!r}; it must be one of {', '.join(KINDS)}")
+        if (self.reference is None) == (self.judge is None):
+            raise ValueError(f"{self.name}: exactly one of reference and judge must be given")
+
+    def arguments(self, case: Mapping[str, Any]) -> dict[str, Any]:
+        """Fresh arguments of one call."""
+        prepare = self.prepare or _as_array
+        return {name: prepare(name, copy.deepcopy(value)) for name, value in case.items()}
+
+
+@dataclass
+class Result:
+    """What ``check`` found: ``passed`` and ``message``, and the smallest case that fails."""
+
+    name: str
+    status: str
+    message: str
+    difference: Difference | None = field(default=None, repr=False)
+    case: Mapping[str, Any] | None = field(default=None, repr=False)
+    printed: str = field(default="", repr=False)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the exercise is solved."""
+        return self.status == PASSED
+
+    def __str__(self) -> str:
+        from .show import as_text
+
+        return as_text(self)
+
+    def _ipython_display_(self) -> None:
+        """Show nothing more: ``check`` has shown it."""
+
+
+#: Every exercise by its name, in the order of the book.
+EXERCISES: dict[str, Exercise] = {}
+
+
+def register(exercise: Exercise) -> Exercise:
+    """Add an exercise to EXERCISES. Raises ValueError when the name is taken."""
+    if exercise.name in EXERCISES:
+        raise ValueError(f"name is {exercise.name!r}; another exercise has it already")
+    EXERCISES[exercise.name] = exercise
+    return exercise
+
+
+def find(name: str) -> Exercise:
+    """The exercise of that name. Raises ValueError with near names when there is none."""
+    import difflib
+
+    if not isinstance(name, str):
+        what = type(name).__name__
+        raise ValueError(
+            f"name is a {what}; it must be a text: the name of the exercise, in quotes"
+        )
+    if name in EXERCISES:
+        return EXERCISES[name]
+    near = difflib.get_close_matches(name, EXERCISES, n=3) or list(EXERCISES)
+    raise ValueError(f"name is {name!r}; it must be that of an exercise, such as {', '.join(near)}")
+
+
+def judge(exercise: Exercise, answer: Any, more: Sequence[Mapping[str, Any]] = ()) -> Result:
+    """Judge one answer, on the exercise's own cases and on ``more`` of them; never raises."""
+    try:
+        if answer is None or answer is ...:
+            message = "Nothing here yet: replace the ... by your answer."
+            return Result(exercise.name, NOT_YET, message)
+        with undisturbed():
+            return _judge(exercise, answer, more)
+    except KeyboardInterrupt:
+        return Result(exercise.name, NOT_YET, "You stopped the check before it was over.")
+    except Exception as error:
+        what = f"{type(error).__name__}: {str(error)[:200]}, given {kind_of(answer)}"
+        return Result(exercise.name, DIFFERS, f"{OURS}: {exercise.name}, {what}.")
+
+
+def cases_from(path: str) -> Callable[[Exercise], list[Mapping[str, Any]]]:
+    """A teacher's file of cases -> exercise -> its further cases.
+
+    The file is JSON: {"seed": 7, "draws": 3, "cases": {"name": [{"argument": value}]}}, each entry
+    optional. Raises ValueError naming what is wrong in it.
+    """
+    with open(path, encoding="utf-8") as file:
+        kept = json.load(file)
+    if not isinstance(kept, dict) or (unknown := set(kept) - {"seed", "draws", "cases"}):
+        wrong = sorted(unknown) if isinstance(kept, dict) else type(kept).__name__
+        raise ValueError(f"cases file holds {wrong}; it may hold seed, draws and cases")
+    for name, cases in kept.get("cases", {}).items():
+        known = set(find(name).cases[0]) if find(name).cases else set()
+        for case in cases:
+            if set(case) != known:
+                raise ValueError(f"cases: {name} has {sorted(case)}; it must have {sorted(known)}")
+
+    def further(exercise: Exercise) -> list[Mapping[str, Any]]:
+        drawn = []
+        if exercise.draw and "seed" in kept:
+            rng = np.random.default_rng([kept["seed"], *exercise.name.encode()])
+            drawn = [exercise.draw(rng) for _ in range(kept.get("draws", 3))]
+        return [*kept.get("cases", {}).get(exercise.name, []), *drawn]
+
+    return further
+
+
+def truth_table(expected: Mapping[str, bool], hint: str) -> Callable[[Any], str | None]:
+    """A judge for statements that are true or false: the answer maps each letter to a bool."""
+
+    def judge_statements(answer: Any) -> str | None:
+        if not isinstance(answer, Mapping) or set(answer) != set(expected):
+            return f"The answer must be a dict: {', '.join(expected)}, each True or False."
+        if open_ := [k for k, v in answer.items() if v is None or v is ...]:
+            return f"Still open: {', '.join(open_)}. Put True or False."
+        if odd := [k for k, v in answer.items() if not isinstance(v, bool | np.bool_)]:
+            return f"{', '.join(odd)}: put True or False, without quotes."
+        wrong = sum(bool(answer[key]) != truth for key, truth in expected.items())
+        if wrong:
+            are = "is" if wrong == 1 else "are"
+            return f"{wrong} of the {len(expected)} {are} not right yet. {hint}"
+        return None
+
+    return judge_statements
+
+
+def judge_parts(
+    right: Mapping[str, Any],
+    slips: Mapping[str, Sequence[tuple[Any, str]]],
+    tolerance: float = 1e-3,
+) -> Callable[[Any], str | None]:
+    """A judge for a dict of numbers and arrays, each part on its own, in the order of ``right``.
+
+    slips: part -> wrong values and what to say to whoever gives them. tolerance: absolute plus
+    relative.
+    """
+
+    def judge_each(answer: Any) -> str | None:
+        if not isinstance(answer, Mapping) or set(answer) != set(right):
+            return f"The answer must be a dict with the entries {', '.join(right)}."
+        if open_ := [name for name in right if answer[name] is None or answer[name] is ...]:
+            return f"Still open: {', '.join(open_)}."
+        for name, expected in right.items():
+            difference = differs(answer[name], expected, tolerance, reveal=False)
+            if difference is None:
+                continue
+            if difference.unfinished:
+                return f"Still open: {name}."
+            for wrong, message in slips.get(name, ()):
+                if same(answer[name], wrong, tolerance):
+                    return message
+            message = difference.message
+            return f"{name}: {message[:1].lower()}{message[1:]}"
+        return None
+
+    return judge_each
+
+
+# Judging -----------------------------------------------------------------------------------------
+
+OURS = "The check itself failed, so this says nothing about your answer; please report it"
+
+
+def _judge(exercise: Exercise, answer: Any, more: Sequence[Mapping[str, Any]]) -> Result:
+    if exercise.judge is not None:
+        result = _judge_freely(exercise, answer)
+    elif exercise.cases:
+        result = _judge_function(exercise, answer, [*exercise.cases, *more])
+    else:
+        result = _judge_value(exercise, answer)
+    return result if result.passed else _of_another_exercise(exercise, answer) or result
+
+
+def _judge_value(exercise: Exercise, answer: Any) -> Result:
+    expected = exercise.reference()
+    if callable(answer) and not hasattr(type(answer), "__array__"):
+        message = f"The answer is a function; give what it returns: {exercise.name} = ..."
+        return Result(exercise.name, DIFFERS, message)
+    difference = differs(answer, expected, exercise.tolerance, exercise.returns, reveal=False)
+    if difference is None:
+        return Result(exercise.name, PASSED, "Right.")
+    if difference.unfinished:
+        return Result(exercise.name, NOT_YET, difference.message)
+    for mistake in exercise.mistakes:
+        wrong = mistake.answer() if callable(mistake.answer) else mistake.answer
+        if same(answer, wrong, exercise.tolerance):
+            difference = difference.saying(mistake.message)
+            break
+    return Result(exercise.name, DIFFERS, difference.message, difference.without_expected())
+
+
+def _judge_function(exercise: Exercise, answer: Any, cases: list[Mapping[str, Any]]) -> Result:
+    if problem := _not_callable(answer, exercise):
+        return Result(exercise.name, DIFFERS, problem)
+    failed, outcomes = None, []
+    for case in cases:
+        expected = exercise.reference(**exercise.arguments(case))
+        outcome, bad = _judge_case(exercise, answer, case)
+        if bad is not None:
+            return bad
+        difference = differs(outcome.value, expected, exercise.tolerance, exercise.returns)
+        outcomes.append((case, outcome.value, expected))
+        if difference is not None and failed is None:
+            failed = case, difference, outcome.printed
+    if failed is None:
+        count = f"in all {len(cases)} cases" if len(cases) > 1 else "in the one case there is"
+        return Result(exercise.name, PASSED, f"Right {count}.", printed=outcome.printed)
+    case, difference, printed = failed
+    if difference.unfinished:
+        return Result(exercise.name, NOT_YET, difference.message, printed=printed)
+    message = _recognised(exercise, outcomes) or _in_every_case(exercise, outcomes)
+    if message:
+        difference = difference.saying(message)
+    return Result(exercise.name, DIFFERS, difference.message, difference, case, printed)
+
+
+def _judge_case(
+    exercise: Exercise, answer: Any, case: Mapping[str, Any]
+) -> tuple[Outcome, Result | None]:
+    """Call the answer with one case; with it a Result when there is nothing to compare."""
+    arguments = exercise.arguments(case)
+    outcome = call(answer, exercise.seconds, **arguments)
+    if outcome.problem:
+        status = NOT_YET if outcome.unfinished or outcome.interrupted else DIFFERS
+        case = None if status == NOT_YET else case
+        return outcome, Result(exercise.name, status, outcome.problem, None, case, outcome.printed)
+    message = ""
+    if outcome.value is None or outcome.value is ...:
+        message = "The function returns nothing yet: replace the ... and return the result."
+        return outcome, Result(exercise.name, NOT_YET, message, printed=outcome.printed)
+    if hasattr(type(outcome.value), "__next__"):
+        message = "The function gives a generator, which has computed nothing yet: return it all."
+    elif changed := _changed(exercise, case, arguments):
+        message = f"The function changes its argument {changed} in place: work on a copy."
+    if not message:
+        return outcome, None
+    return outcome, Result(exercise.name, DIFFERS, message, None, case, outcome.printed)
+
+
+def _judge_freely(exercise: Exercise, answer: Any) -> Result:
+    outcome = call(exercise.judge, exercise.seconds, guarded(answer), whose="Your answer")
+    if outcome.problem:
+        if outcome.error is not None and not _is_theirs(outcome.error, exercise):
+            raise outcome.error
+        status = NOT_YET if outcome.unfinished or outcome.interrupted else DIFFERS
+        return Result(exercise.name, status, outcome.problem, printed=outcome.printed)
+    verdict = outcome.value
+    if verdict is None:
+        return Result(exercise.name, PASSED, "Right.", printed=outcome.printed)
+    if isinstance(verdict, str):
+        verdict = Difference(verdict, unfinished=verdict.startswith(("Still open", "Nothing")))
+    if not isinstance(verdict, Difference):
+        raise TypeError(f"the judge returned {type(verdict).__name__}; it must return words")
+    status = NOT_YET if verdict.unfinished else DIFFERS
+    return Result(exercise.name, status, verdict.message, verdict, printed=outcome.printed)
+
+
+def _is_theirs(error: BaseException, exercise: Exercise) -> bool:
+    """Whether an error inside a judge comes from the reader's answer, not from the judge."""
+    if isinstance(error, AnswerError | NotImplementedError | MemoryError):
+        return True
+    judges = getattr(getattr(exercise.judge, "__code__", None), "co_filename", "")
+    return any(frame.filename != judges for frame in theirs(error))
+
+
+def _of_another_exercise(exercise: Exercise, answer: Any) -> Result | None:
+    name = getattr(answer, "__name__", None)
+    if not isinstance(name, str) or name == exercise.name or name not in EXERCISES:
+        return None
+    message = f"This is {name}, the answer to another exercise; check {exercise.name} here."
+    return Result(exercise.name, DIFFERS, message)
+
+
+def _recognised(exercise: Exercise, outcomes: list[tuple]) -> str | None:
+    """The message of the first mistake that gives the same as the reader in every case."""
+    for mistake in exercise.mistakes:
+        if all(
+            same(got, value, exercise.tolerance)
+            for got, value in _pairs(mistake, exercise, outcomes)
+        ):
+            return mistake.message
+    return None
+
+
+def _pairs(mistake: Mistake, exercise: Exercise, outcomes: list) -> Iterator[tuple[Any, Any]]:
+    for case, got, _ in outcomes:
+        try:
+            wrong = mistake.answer(**exercise.arguments(case))
+        except Exception:  # a mistake that gives nothing is not this reader's
+            wrong = None
+        yield got, wrong
+
+
+def _in_every_case(exercise: Exercise, outcomes: list[tuple]) -> str | None:
+    """What single numbers have in common over the cases: all twice too large, all of one sign."""
+    numbers = [
+        as_numbers(got, np.asarray(right)) for _, got, right in outcomes if _is_number(right)
+    ]
+    if len(numbers) < max(2, len(outcomes)) or any(bad or a.ndim for a, bad in numbers):
+        return None
+    got = np.array([float(a) for a, _ in numbers])
+    right = np.array([float(right) for *_, right in outcomes])
+    found = pattern(got, right, exercise.tolerance)
+    if not found.startswith(("Every entry is", "Every entry has")) or "depend" in found:
+        return None
+    return found.replace("Every entry", "In every case the result")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _not_callable(answer: Any, exercise: Exercise) -> str | None:
+    wanted = ", ".join(exercise.cases[0])
+    name = exercise.name
+    if not callable(answer):
+        return (
+            f"The answer is {kind_of(answer)}; it must be a function of ({wanted}). "
+            f'Give the function itself, check("{name}", {name}), without calling it.'
+        )
+    try:
+        signature = inspect.signature(answer)
+        signature.bind(**exercise.cases[0])
+    except TypeError:
+        return f"The function takes ({', '.join(signature.parameters)}); it must take ({wanted})."
+    except ValueError:  # no signature: a function written in C
+        pass
+    return None
+
+
+def _changed(exercise: Exercise, case: Mapping[str, Any], arguments: dict) -> str | None:
+    fresh = exercise.arguments(case)
+    for name, value in arguments.items():
+        if not (isinstance(value, list | np.ndarray) or hasattr(value, "detach")):
+            continue
+        try:
+            before, after = (np.asarray(_plain(v)) for v in (fresh[name], value))
+            nan = before.dtype.kind in "fc"
+            if not np.array_equal(before, after, equal_nan=nan):
+                return name
+        except Exception:  # nothing that can be compared
+            continue
+    return None
+
+
+def _plain(value: Any) -> Any:
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
+
+
+def _as_array(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        array = np.asarray(value)
+        return array.astype(float) if array.dtype.kind in "iuf" else array
+    return value
