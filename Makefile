@@ -7,7 +7,7 @@ RUN := .venv/Scripts/python.exe
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test test-colab lab serve notebooks mutants bench pictures repository clean
+.PHONY: help env book test test-colab lab serve notebooks exercises mutants bench pictures repository clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -21,16 +21,19 @@ book: env  ## create .venv, run every notebook, build _build/html/index.html
 
 test: book  ## run every test (builds the book first)
 	@$(RUN) tests/find_browser.py >/dev/null
-	@$(RUN) -m pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg tests chapters
+	@$(RUN) -m pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg tests chapters exercises
 
-lab: env  ## open the chapters in JupyterLab
-	@$(RUN) -m jupyterlab chapters
+lab: env  ## open chapters and exercises in JupyterLab
+	@$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/chapters/01_average_pooling.ipynb
 
 serve: book  ## show the built book on http://127.0.0.1:8000
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
 notebooks: env  ## run every notebook in place and store its outputs in canonical form
 	@$(RUN) book/notebooks.py
+
+exercises: env  ## write the exercise notebooks from exercises/solutions
+	@$(RUN) book/exercises.py
 
 mutants: env  ## break the code on purpose, one fault at a time: each must turn a test red
 	@$(RUN) tests/mutants.py

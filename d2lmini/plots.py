@@ -98,17 +98,23 @@ def heatmap(queries, keys, weights, ax=None, title=None) -> None:
 
     queries (m,), keys (n,); weights (m, n), or a dict title -> (m, n) whose panels share one
     colour scale, from 0 to the largest weight of all, and one colour bar. With a dict, ``ax`` is
-    a sequence of Axes, one per panel. Each cell reaches halfway to its neighbours.
+    a sequence of Axes, one per panel. Each cell reaches halfway to its neighbours. Words in place
+    of numbers label rows and columns in their order, the first row at the top.
     """
     panels = weights if isinstance(weights, dict) else {title: weights}
     axes = _panels(len(panels)) if ax is None else np.ravel(ax)
-    rows, columns = np.argsort(queries), np.argsort(keys)
-    edges = _edges(np.asarray(keys)[columns]), _edges(np.asarray(queries)[rows])
-    top = max(float(np.max(panel, initial=0)) for panel in panels.values()) or 1.0
+    words = [list(side) if isinstance(side[0], str) else [] for side in (keys, queries)]
+    places = [
+        np.arange(len(side)) if isinstance(side[0], str) else side for side in (keys, queries)
+    ]
+    columns, rows = (np.argsort(side) for side in places)
+    edges = _edges(np.asarray(places[0])[columns]), _edges(np.asarray(places[1])[rows])
+    top = max(np.max(np.asarray(panel), initial=0.0) for panel in panels.values()) or 1.0
     for axis, (name, panel) in zip(axes, panels.items(), strict=True):
         cells = np.asarray(panel)[np.ix_(rows, columns)]
         image = axis.pcolormesh(*edges, cells, cmap=_WEIGHTS, vmin=0, vmax=top)
         _finish(axis, "key k (columns)", "query q (rows)", name, grid=False)
+        _name_cells(axis, *words)
     if ax is None:
         _outer_labels(axes)
     figure = axes[0].figure
@@ -116,6 +122,15 @@ def heatmap(queries, keys, weights, ax=None, title=None) -> None:
     bar.outline.set_visible(False)
     if title and isinstance(weights, dict):
         figure.suptitle(title, color=PALETTE["text"], fontsize=13)
+
+
+def _name_cells(axis, columns, rows) -> None:
+    """Words under the columns and beside the rows of a heatmap, where there are words."""
+    if columns:
+        axis.set_xticks(range(len(columns)), columns, rotation=45)
+    if rows:
+        axis.set_yticks(range(len(rows)), rows)
+        axis.set_ylim(len(rows) - 0.5, -0.5)  # read from the top, as a matrix is
 
 
 def weights(keys, weights, query=None, ax=None) -> None:

@@ -1,7 +1,8 @@
-"""A live JupyterLab: run all cells, move σ with the keyboard, read it back in Python."""
+"""A live JupyterLab: σ moved with the keyboard and read back in Python; an exercise solved."""
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "chapters" / "02_nadaraya_watson.ipynb"
+EXERCISES = ROOT / "exercises" / "01_average_pooling.ipynb"
 
 
 def free_port() -> int:
@@ -24,7 +26,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def lab(tmp_path):
-    """Address of a JupyterLab that serves the chapter, with one more cell that prints σ."""
+    """Address of a JupyterLab that serves a chapter, with a cell that prints σ, and exercises."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -33,6 +35,7 @@ def lab(tmp_path):
     work = tmp_path / "work"
     work.mkdir()
     nbformat.write(notebook, work / "chapter.ipynb")
+    shutil.copy(EXERCISES, work / "exercises.ipynb")
     port = free_port()
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
@@ -62,13 +65,7 @@ def lab(tmp_path):
 
 
 def test_sigma_moves_and_reads_back(lab, browser):
-    page = browser.new_page(viewport={"width": 1300, "height": 1000})
-    page.goto(f"{lab}/doc/tree/chapter.ipynb")
-    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-    page.wait_for_selector('.jp-Toolbar-kernelName:has-text("Python 3")', timeout=60_000)
-    page.click('.lm-MenuBar-itemLabel:text-is("Run")')
-    page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
-
+    page = run_all(browser, f"{lab}/doc/tree/chapter.ipynb")
     last = page.locator(".jp-CodeCell").last
     last.get_by_text(re.compile(r"^sigma is \d")).wait_for(timeout=120_000)
     before = sigma_in(last)
@@ -103,6 +100,44 @@ def test_sigma_moves_and_reads_back(lab, browser):
     page.keyboard.press("ArrowRight")
     page.wait_for_timeout(200)
     assert float(query.input_value()) == pytest.approx(at + 0.05)
+    page.close()
+
+
+def run_all(browser, address):
+    """Open a notebook and run its cells."""
+    page = browser.new_page(viewport={"width": 1300, "height": 1000})
+    page.goto(address)
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    page.wait_for_selector('.jp-Toolbar-kernelName:has-text("Python 3")', timeout=60_000)
+    page.click('.lm-MenuBar-itemLabel:text-is("Run")')
+    page.click('.lm-Menu-itemLabel:text-is("Run All Cells")')
+    return page
+
+
+def test_an_exercise_done_wrong_and_then_right(lab, browser):
+    page = run_all(browser, f"{lab}/doc/tree/exercises.ipynb")
+    stub = page.locator(".jp-CodeCell", has_text="def weighted_average")
+    checked = page.locator(".jp-CodeCell", has_text='check("weighted_average"')
+    status = checked.get_by_role("status")
+    status.get_by_text("not yet").first.wait_for(timeout=60_000)
+
+    def answer(line, told):
+        stub.locator(".cm-content").click()
+        page.keyboard.press("Control+A")
+        page.keyboard.insert_text(f"def weighted_average(values, weights):\n    {line}")
+        page.keyboard.press("Control+Enter")
+        checked.locator(".cm-content").click()
+        page.keyboard.press("Control+Enter")
+        status.get_by_text(told).first.wait_for(timeout=30_000)
+        return status.inner_text()
+
+    wrong = answer("return (weights * values).sum()", "weighted sum")
+    assert "not right yet" in wrong.lower()
+    assert "passed" in answer("return weights @ values / weights.sum()", "passed").lower()
+
+    page.locator(".jp-CodeCell", has_text="progress(1)").locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    page.get_by_text(re.compile(r"1 of \d exercises passed")).first.wait_for(timeout=30_000)
     page.close()
 
 

@@ -211,6 +211,18 @@ def test_heatmap_sorts_keys_and_queries_with_their_weights():
     assert cells.tolist() == [[4, 5, 3], [1, 2, 0]]
 
 
+def test_words_label_rows_from_the_top_and_columns_from_the_left():
+    words, square = ["the", "cat", "the"], np.arange(9.0).reshape(3, 3)
+    plots.heatmap(words, words, {"a": square, "b": square})
+    left, right = plt.gcf().axes[:2]
+    assert [label.get_text() for label in left.get_yticklabels()] == words
+    for ax in (left, right):
+        assert [label.get_text() for label in ax.get_xticklabels()] == words
+        low, high = ax.get_ylim()
+        assert low > high  # the first row is the highest
+        assert np.array_equal(mesh(ax).get_array().reshape(3, 3), square)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
 def test_panels_share_one_scale_from_zero_to_the_largest_weight(count):
     panels = {f"panel {i}": WEIGHTS * (i + 1) / 4 for i in range(count)}

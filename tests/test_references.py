@@ -185,7 +185,7 @@ def test_without_seeing_names_the_controls_as_the_explorer_does():
     page = read("without_seeing.md")
     controls = re.findall(r"^\| (?!control|---)(.+?) \|", page, re.MULTILINE)
     readouts = re.findall(r"^- \*\*(.+?)\*\*", page, re.MULTILINE)
-    sayings = ["Explorer: kernel smoother", "none: no key in reach"]
+    sayings = ["kernel smoother", "none: no key in reach"]
     assert len(controls) == 8
     assert len(readouts) == 4
     for name in controls + readouts[1:] + sayings:

@@ -51,9 +51,7 @@ def test_rewriting_leaves_no_trace_of_the_old_address(tmp_path):
     assert {file.name for file in changed} >= {"_config.yml", "README.md", "pyproject.toml"}
     for old in repository.forms(repository.present(ROOT)):
         left = [
-            str(file)
-            for file in repository.texts(copy)
-            if old in file.read_text(encoding="utf-8")
+            str(file) for file in repository.texts(copy) if old in file.read_text(encoding="utf-8")
         ]
         assert not left, (old, left)
 

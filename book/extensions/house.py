@@ -24,6 +24,10 @@ MATHJAX_FILES = (
 )
 ANCHOR = re.compile(r"<[a-z][^>]*?\s(?:id|name)=[\"']([^\"']+)[\"']", re.IGNORECASE)
 FIGURE = re.compile(r'<img (?P<rest>[^>]*?src="(?P<path>(?:\.\./)*_images/[^"]+\.png)")')
+#: What marks a solution for those who make exercises of it; a reader has no use for it.
+MARK = re.compile(
+    r'(?:^ *|(?<=<pre><span></span>))<span class="c1">### (?:BEGIN|END) SOLUTION</span>\n', re.M
+)
 ICON_FONT = re.compile(
     r"@font-face\{[^}]*Font Awesome[^}]*\}|(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}"
 )
@@ -106,6 +110,7 @@ def finish_pages(site: Path, root: str) -> None:
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         text = text.replace('data-theme="auto"', 'data-theme="light"', 1)
+        text = MARK.sub("", text)
         text = FIGURE.sub(lambda figure, folder=page.parent: load_late(figure, folder), text)
         page.write_text(text, encoding="utf-8")
     if root != "index":

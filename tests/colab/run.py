@@ -101,8 +101,8 @@ def surroundings(folder: Path) -> dict[str, str]:
 
 def run(notebook: Path, folder: Path) -> str:
     """Run one notebook in an empty folder; what went wrong, or nothing."""
-    empty = folder / notebook.stem
-    empty.mkdir()
+    empty = folder / notebook.parent.name / notebook.stem
+    empty.mkdir(parents=True)
     book = nbformat.read(notebook, as_version=4)
     client = NotebookClient(
         book, timeout=600, kernel_name="colab", resources={"metadata": {"path": str(empty)}}
@@ -138,7 +138,8 @@ def main() -> int:
             wrong = [w for w in [run(notebook, Path(name))] if w] or changes(before, packages())
             failed += bool(wrong)
             verdict = "; ".join(wrong) or "runs on Colab"
-            print(f"{notebook.name}: {verdict}  ({time.time() - started:.0f} s)", flush=True)
+            took, shown = time.time() - started, f"{notebook.parent.name}/{notebook.name}"
+            print(f"{shown}: {verdict}  ({took:.0f} s)", flush=True)
         pip("uninstall", "-q", "-y", "d2lmini")
     print(f"{len(chosen) - failed} passed, {failed} failed")
     return 1 if failed or not chosen else 0

@@ -1,0 +1,337 @@
+"""Chapter 4's exercises: wrong answers get the message meant for them, right ones pass."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from d2lmini import bandwidth, data
+from d2lmini.attention import local_linear, nadaraya_watson
+from d2lmini.exercise_checks import EXERCISES, chapter_4, judge
+
+CLAIMS = {"a": False, "b": True, "c": False, "d": False, "e": True, "f": False}
+
+
+def hat(keys, sigma):
+    kernel = np.exp(-((keys[:, None] - keys) ** 2) / (2 * sigma**2))
+    return kernel / kernel.sum(1, keepdims=True)
+
+
+def numbers(
+    degrees=lambda H: sum(H[i, i] for i in range(len(H))),
+    effective=lambda H: [1 / sum(a**2 for a in row) for row in H],
+):
+    return lambda keys, sigma: (degrees(hat(keys, sigma)), effective(hat(keys, sigma)))
+
+
+def loo(scores, values, **wrong):
+    """n fits with Python loops, and with what can go wrong."""
+    n, losses = len(values), []
+    for i in range(n):
+        rest = [j for j in range(n) if wrong.get("left_in") or j != i]
+        rest = [j for j in rest if scores[i, j] > -math.inf]
+        if not rest:
+            if wrong.get("skip"):
+                continue
+            if not wrong.get("zero"):
+                return wrong.get("lonely", math.inf)
+            losses.append(values[i] ** 2)
+            continue
+        top = max(scores[i, j] for j in rest)
+        vote = {j: math.exp(scores[i, j] - top) for j in rest}
+        residual = values[i] - sum(vote[j] * values[j] for j in rest) / sum(vote.values())
+        losses.append(abs(residual) if wrong.get("absolute") else residual**2)
+    total = math.fsum(losses) / (1 if wrong.get("summed") else len(losses))
+    return math.sqrt(total) if wrong.get("root") else total
+
+
+def loos(**wrong):
+    return lambda scores, values: loo(scores, values, **wrong)
+
+
+def not_renormalised(scores, values):
+    weights = np.exp(scores - scores.max(1, keepdims=True))
+    weights /= weights.sum(1, keepdims=True)
+    np.fill_diagonal(weights, 0)
+    return np.mean((values - weights @ values) ** 2)
+
+
+def low_diagonal(scores, values):
+    scores = scores - 1e9 * np.eye(len(values))
+    weights = np.exp(scores - scores.max(1, keepdims=True))
+    return np.mean((values - weights @ values / weights.sum(1)) ** 2)
+
+
+def by_division(scores, values):
+    H = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    return np.mean(((values - H @ values) / (1 - np.diag(H))) ** 2)
+
+
+def naive(scores, values):
+    kernel = np.exp(scores)
+    np.fill_diagonal(kernel, 0)
+    return np.mean((values - kernel @ values / kernel.sum(1)) ** 2)
+
+
+def plain(queries, keys, values, sigma=1.0):
+    return nadaraya_watson(queries, keys, values, sigma=sigma)[0]
+
+
+def chosen(error):
+    """The smoother whose σ minimises this error on a grid in units of the data."""
+
+    def answer(queries, keys, values):
+        grid = np.ptp(keys) * np.geomspace(0.001, 0.5, 40)
+        return plain(queries, keys, values, grid[error(keys, values, grid).argmin()])
+
+    return answer
+
+
+def by_neighbour(queries, keys, values):
+    """One bandwidth per query: the distance to a nearest key, whose number is chosen."""
+    others = ~np.eye(len(keys), dtype=bool)
+
+    def reach(x, k):
+        return np.sort(np.abs(x[:, None] - keys), axis=1)[:, k]
+
+    def loss(k):
+        guesses = nadaraya_watson(keys, keys, values, sigma=reach(keys, k), mask=others)[0]
+        return np.mean((guesses - values) ** 2)
+
+    k = min(range(2, 40), key=loss)
+    return nadaraya_watson(queries, keys, values, sigma=reach(queries, k))[0]
+
+
+def by_power(queries, keys, values):
+    """exp(-(d / scale)^p), both chosen by leave-one-out."""
+    gaps, at = np.abs(keys[:, None] - keys), np.abs(queries[:, None] - keys)
+    tried = [(s * np.ptp(keys), p) for s in np.geomspace(0.02, 0.5, 15) for p in (1, 2, 4)]
+
+    def loss(setting):
+        scores = -((gaps / setting[0]) ** setting[1])
+        return loo_fast(scores, values)
+
+    scale, power = min(tried, key=loss)
+    scores = -((at / scale) ** power)
+    kernel = np.exp(scores - scores.max(1, keepdims=True))
+    return kernel @ values / kernel.sum(1)
+
+
+def loo_fast(scores, values):
+    scores = np.where(np.eye(len(values), dtype=bool), -np.inf, scores)
+    kernel = np.exp(scores - scores.max(1, keepdims=True))
+    return np.mean((values - kernel @ values / kernel.sum(1)) ** 2)
+
+
+def lookup(queries, keys, values):
+    return 2 * np.sin(queries) + queries
+
+
+def lookup_of_the_level(queries, keys, values):
+    return lookup(queries, keys, values) + values[:5].mean()
+
+
+WRONG = {
+    "effective_numbers": [
+        (numbers(effective=lambda H: (H**2).sum(1)), "one over the effective number"),
+        (numbers(effective=lambda H: 1 / (H**2).sum(0)), "down a column"),
+        (numbers(effective=lambda H: 1 / H.max(1)), "a single key"),
+        (numbers(effective=lambda H: np.exp(-(H * np.log(H)).sum(1))), "entropy"),
+        (numbers(effective=lambda H: (H**2).sum(1) ** -0.5), "without a root"),
+        (numbers(degrees=lambda H: H.sum()), "sum of all weights is n"),
+        (numbers(degrees=lambda H: np.diag(H).mean()), "were averaged"),
+        (numbers(degrees=lambda H: np.trace(H @ H.T)), "some books"),
+    ],
+    "leave_one_out": [
+        (loos(left_in=True), "training error"),
+        (not_renormalised, "no longer sum to 1"),
+        (loos(summed=True), "not their sum"),
+        (loos(root=True), "root of the leave-one-out"),
+        (loos(absolute=True), "enter .* squared"),
+        (loos(skip=True), "left out of the average"),
+        (loos(zero=True), "predicted by 0"),
+        (loos(lonely=math.nan), "NaN compares with nothing"),
+        (low_diagonal, "only very low"),
+        (by_division, "divides 0 by 0"),
+        (naive, "gives 0/0"),
+        (lambda scores, values: np.fill_diagonal(scores, -np.inf) or 1.0, "in place"),
+    ],
+    "error_claims": [
+        ({**CLAIMS, "c": True}, "1 of the 6 are not right"),
+        (dict.fromkeys("abcdef", True), "4 of the 6 are not right"),
+        ({**CLAIMS, "b": "True"}, "without quotes"),
+        ([False, True], "must be a dict"),
+    ],
+    "better_smoother": [
+        (plain, "those of the plain smoother"),
+        (lambda queries, keys, values: plain(queries, keys, values, 0.3), "in places only"),
+        (lambda queries, keys, values: plain(queries, keys, values, 4.0), "in places only"),
+        (chosen(bandwidth.training_error), "each point voted on itself"),
+        (lookup, "Other values give the same"),
+        (lookup_of_the_level, "Not better yet"),
+        (lambda queries, keys, values: queries * np.nan, "not finite"),
+        (lambda queries, keys, values: values, r"has shape \(80,\)"),
+        (0.3, "the function itself"),
+    ],
+    "shrinking_sigma": [
+        (lambda n: 0.3, "for every n"),
+        (lambda n: 25 / n, "grows too slowly"),
+        (lambda n: n**-0.5, "grows too slowly"),
+        (lambda n: n**-0.1, "too slowly: the bias"),
+        (lambda n: 0.1 * n**0.2, "must shrink"),
+        (lambda n: 5 * n**-0.2, "look at the factor"),
+        (lambda n: 0.1 * n**-0.2, "look at the factor"),
+        (lambda n: -0.1, "not a bandwidth"),
+        (0.3, "the function itself"),
+    ],
+    "rates": [
+        (lambda d: (1.0, 0.2, 0.8), "same in every dimension"),
+        (lambda d: (1.0, 1 / (4 + d), 4 / (4 + d)), "limit still forgets"),
+        (lambda d: (1 / d, 1 / (4 + d), 2 / (4 + d)), "root of the error"),
+        (lambda d: (1 / d, -1 / (4 + d), -4 / (4 + d)), "a and r are positive"),
+        (lambda d: (1 / d, 1 / (4 + d), -4 / (4 + d)), "r is positive"),
+        (lambda d: (1 / d, 1 / (2 + d), 2 / (2 + d)), "enters the error squared"),
+        (lambda d: (1 / d, 1 / (2 + d), 4 / (2 + d)), "its square that is added"),
+        (lambda d: (1 / d, 1 / (4 + d), d / (4 + d)), "power of n once more"),
+    ],
+}
+UNFINISHED = {
+    "error_claims": {**CLAIMS, "c": ...},
+    "better_smoother": lambda queries, keys, values: ...,
+    "shrinking_sigma": lambda n: ...,
+    "leave_one_out": lambda scores, values: ...,
+}
+RIGHT = {
+    "effective_numbers": [numbers()],
+    "leave_one_out": [loo],
+    "error_claims": [CLAIMS],
+    "better_smoother": [chosen(bandwidth.leave_one_out_error), by_neighbour, by_power],
+    "shrinking_sigma": [
+        lambda n: 0.5 * (40 / n) ** 0.2,
+        lambda n: n ** (-1 / 6),
+        lambda n: bandwidth.plug_in_bandwidth(*vars_of(data.sine_linear(n=n))),
+    ],
+    "rates": [lambda d: [1 / d, (4 + d) ** -1, 1 - d / (4 + d)]],
+}
+
+
+def vars_of(sample):
+    return sample.keys, sample.values
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "message"),
+    [(name, *case) for name, cases in WRONG.items() for case in cases],
+)
+def test_a_wrong_answer_gets_the_message_meant_for_it(name, answer, message):
+    result = judge(EXERCISES[name], answer)
+    assert result.status == "not right yet"
+    assert re.search(message, result.message), result.message
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"), [(name, answer) for name, answers in RIGHT.items() for answer in answers]
+)
+def test_a_right_answer_of_another_kind_passes(name, answer):
+    result = judge(EXERCISES[name], answer)
+    assert result.passed, result.message
+
+
+@pytest.mark.parametrize("name", UNFINISHED)
+def test_an_unfinished_answer_is_not_yet(name):
+    assert judge(EXERCISES[name], UNFINISHED[name]).status == "not yet"
+
+
+@pytest.mark.parametrize("name", ["effective_numbers", "leave_one_out", "rates"])
+def test_drawn_cases_accept_a_right_answer_and_no_wrong_one(name):
+    exercise, rng = EXERCISES[name], np.random.default_rng(1)
+    more = [exercise.draw(rng) for _ in range(5)]
+    assert judge(exercise, RIGHT[name][0], more).passed
+    assert not any(judge(exercise, answer, more).passed for answer, _ in WRONG[name])
+
+
+def test_every_exercise_of_the_chapter_is_tried():
+    mine = {name for name, exercise in EXERCISES.items() if exercise.chapter == 4}
+    assert mine == set(WRONG) == set(RIGHT)
+    assert all(len(cases) >= 3 for cases in WRONG.values())
+
+
+# What the exercises claim ------------------------------------------------------------------------
+
+
+def test_degrees_of_freedom_agree_with_the_library():
+    sample = data.sine_linear(seed=4)
+    degrees, _ = numbers()(sample.keys, 0.4)
+    assert np.isclose(degrees, bandwidth.effective_degrees_of_freedom(sample.keys, 0.4))
+
+
+def test_leave_one_out_is_what_scikit_learn_finds_with_n_fits():
+    base = pytest.importorskip("sklearn.base")
+    selection = pytest.importorskip("sklearn.model_selection")
+
+    class Smoother(base.RegressorMixin, base.BaseEstimator):
+        def fit(self, X, y):
+            self.keys_, self.values_ = X[:, 0], y
+            return self
+
+        def predict(self, X):
+            return plain(X[:, 0], self.keys_, self.values_, 0.5)
+
+    sample = data.sine_linear(seed=4)
+    guesses = selection.cross_val_predict(
+        Smoother(), sample.keys[:, None], sample.values, cv=selection.LeaveOneOut()
+    )
+    scores = -((np.subtract.outer(sample.keys, sample.keys) / 0.5) ** 2) / 2
+    judged_by = EXERCISES["leave_one_out"].reference
+    assert np.isclose(judged_by(scores, sample.values), np.mean((guesses - sample.values) ** 2))
+
+
+@pytest.mark.parametrize("sigma", np.geomspace(0.03, 10, 12))
+def test_no_fixed_bandwidth_wins_in_all_worlds(sigma):
+    def fixed(queries, keys, values):
+        return plain(queries, keys, values, sigma)
+
+    ratios = [chapter_4._ratio(fixed, world, 100) for world in chapter_4._WORLDS.values()]
+    assert max(ratios) > chapter_4.ENOUGH
+
+
+@pytest.mark.parametrize("first", [0, 200, 300])
+def test_a_chosen_bandwidth_wins_on_any_samples_and_not_narrowly(first):
+    for world in chapter_4._WORLDS.values():
+        answer = chosen(bandwidth.leave_one_out_error)
+        assert chapter_4._ratio(answer, world, first) < chapter_4.ENOUGH - 0.15
+
+
+def test_the_best_power_is_a_fifth_on_the_line():
+    counts, powers = np.array(chapter_4.COUNTS[:3]), np.array([0.1, 0.15, 0.2, 0.25, 0.3])
+    slopes = []
+    for a in powers:
+        errors = [chapter_4._exact_error(0.7 * n**-a, n) for n in counts]
+        slopes.append(np.polyfit(np.log(counts), np.log(errors), 1)[0])
+    assert powers[np.argmin(slopes)] == 0.2
+    assert abs(min(slopes) + 4 / 5) < 0.06
+
+
+def test_the_rates_balance_the_two_terms():
+    for d in range(1, 12):
+        limit, best, r = chapter_4._rates(d)
+        powers = np.linspace(0, 1, 200_001)
+        fall = np.minimum(4 * powers, 1 - powers * d)
+        assert np.isclose(powers[fall.argmax()], best, atol=1e-5)
+        assert np.isclose(fall.max(), r, atol=1e-4)
+        assert np.isclose(powers[fall > 0].max(), limit, atol=1e-4)
+
+
+def test_a_local_line_with_a_chosen_bandwidth_passes_as_in_the_solution():
+    def answer(queries, keys, values):
+        others = ~np.eye(len(keys), dtype=bool)
+        grid = np.ptp(keys) * np.geomspace(0.01, 0.5, 20)
+
+        def loss(sigma):
+            guesses = local_linear(keys, keys, values, sigma=sigma, mask=others)[0]
+            return np.mean((guesses - values) ** 2)
+
+        return local_linear(queries, keys, values, sigma=min(grid, key=loss))[0]
+
+    assert judge(EXERCISES["better_smoother"], answer).passed
