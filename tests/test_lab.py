@@ -103,9 +103,9 @@ def test_sigma_moves_and_reads_back(lab, browser):
     page.close()
 
 
-def run_all(browser, address):
-    """Open a notebook and run its cells."""
-    page = browser.new_page(viewport={"width": 1300, "height": 1000})
+def run_all(browser, address, height=1000):
+    """Open a notebook and run its cells. JupyterLab shows only the cells that are in view."""
+    page = browser.new_page(viewport={"width": 1300, "height": height})
     page.goto(address)
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.wait_for_selector('.jp-Toolbar-kernelName:has-text("Python 3")', timeout=60_000)
@@ -115,7 +115,7 @@ def run_all(browser, address):
 
 
 def test_an_exercise_done_wrong_and_then_right(lab, browser):
-    page = run_all(browser, f"{lab}/doc/tree/exercises.ipynb")
+    page = run_all(browser, f"{lab}/doc/tree/exercises.ipynb", height=9000)
     stub = page.locator(".jp-CodeCell", has_text="def weighted_average")
     checked = page.locator(".jp-CodeCell", has_text='check("weighted_average"')
     status = checked.get_by_role("status")
