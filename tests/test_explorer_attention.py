@@ -361,6 +361,27 @@ def test_touch_on_a_phone_moves_a_token(browser, page_file):
     context.close()
 
 
+def test_the_table_is_whole_at_every_width(explorer):
+    for width in (*range(345, 761, 32), 650, 1000):
+        explorer.page.set_viewport_size({"width": width, "height": 1000})
+        picture(explorer)
+        room, wide = explorer.locator(".d2l-matrix").evaluate("e => [e.clientWidth, e.scrollWidth]")
+        assert wide <= room, f"{width} px: the table takes {wide} of {room}"
+        assert explorer.locator(".d2l-plane").bounding_box()["width"] >= 260
+        assert explorer.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_paper_says_what_the_menus_are_set_to(explorer):
+    explorer.get_by_label("Mask").select_option("window")
+    explorer.get_by_label("Positional factor").select_option("laplace")
+    picture(explorer)
+    explorer.page.emulate_media(media="print")
+    menus = explorer.locator(".d2l-menus .d2l-select")
+    printed = menus.evaluate_all("all => all.map(e => getComputedStyle(e, '::after').content)")
+    assert printed == ['"dot-product"', '"window of ±1"', '"Laplace, σ = 1.5"']
+    assert not explorer.locator("select").first.is_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_accessibility_violations(browser, page_file, scheme):
     page = browser.new_page(viewport={"width": 760, "height": 1000})

@@ -35,8 +35,18 @@ def test_title_question_and_time_are_the_chapters_own(chapter):
     assert text.splitlines()[0] == f"# {title}"
     asked = re.search(r"\*\*The question of this chapter: (.+?)\*\*", text)[1]
     assert question.lower() == asked.lower()
-    said = re.search(r"take about (.+?)\.", text)[1]
+    said = re.search(r"take about (.+?)[.;]", text)[1]
     assert TIMES.get(said) == time or said == f"{time} minutes"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_page_for_teachers_says_the_same_and_how_long_the_exercises_take(chapter):
+    title, question, time = rows()[chapter]
+    start = f"| [{title}]({chapter}.ipynb) | {question} | {time} minutes | "
+    text = (ROOT / "teaching.md").read_text(encoding="utf-8")
+    (said,) = (line[len(start) : -2] for line in text.splitlines() if line.startswith(start))
+    first = " ".join(first_cell(chapter.replace("chapters/", "exercises/")).split())
+    assert re.search(r"take about (.+?)\.", first)[1] == said
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -11,7 +11,8 @@ const TRAITS = ["sigma", "query", "kernel", "mask", "positions", "tokens", "poin
 const POSITIONS = ["none", "gaussian", "laplace"];
 const SIZES = { "dot-product": "q·k", rbf: "−‖q − k‖²/2", cosine: "cos(q, k)" };
 
-const HINT = "Pick the query in the sentence, drag the tokens in the plane. A head of width 2 has σ = 2^¼ = 1.19.";
+const HINT = "Click a word: it becomes the query, and the numbers below the words are its attention weights. "
+  + "Drag the words in the plane. A head of width 2 has σ = 2^¼ = 1.19.";
 
 const subscript = (number) => String(number).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]);
 const brief = (x) => String(Number(x.toPrecision(3)));

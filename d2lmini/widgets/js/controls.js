@@ -19,14 +19,20 @@ export function range(parent, label, { min, max, step, describe, onInput, seen =
   };
 }
 
-/** A labelled menu; `names` are the texts of options that are not shown as they are. */
+/** A labelled menu; `names` are the texts of options that are not shown as they are. Paper shows the one chosen. */
 export function select(parent, label, options, onInput, names = {}) {
   const box = node(parent, "label", { class: "d2l-control d2l-select" });
   node(box, "span", {}, label);
   const input = node(box, "select");
   for (const option of options) node(input, "option", { value: option }, names[option] ?? option);
   input.addEventListener("change", () => onInput(input.value));
-  return { input, show(value) { input.value = value; } };
+  return {
+    input,
+    show(value) {
+      input.value = value;
+      box.dataset.chosen = input.selectedOptions[0]?.textContent ?? "";
+    },
+  };
 }
 
 export function checkbox(parent, label, onInput) {

@@ -107,27 +107,30 @@ export class Plane {
     });
     const [cx, cy] = this.where[query ?? 0]; // on top, for others may stand in the same place
     set(this.picked, { cx, cy, r: query === null ? 0 : radiusOf(this.state, query) });
-    this.#placeNames(query);
+    this.#placeNames(this.state);
   }
 
-  /** Labels outside of their points, away from the origin where there is room; the query's is placed first. */
-  #placeNames(query) {
+  /** Labels outside of their points, away from the origin where there is room and clear of the output of the query,
+   *  whose own is placed first. */
+  #placeNames({ query, selected, outputs }) {
     const [x0, y0] = this.#at([0, 0]);
-    const taken = [];
+    const ends = query === null ? [] : [this.#at(outputs[query])];
+    const taken = ends.map(([x, middle]) => ({ left: x - 7, right: x + 7, middle }));
     const order = [...this.where.keys()].sort((i, j) => (j === query) - (i === query));
     for (const i of order) {
       const [name, [x, y]] = [this.names.children[i], this.where[i]];
       const width = LETTER * name.textContent.length;
       const outward = Math.hypot(x - x0, y - y0) > 1 ? Math.atan2(y - y0, x - x0) : -Math.PI / 4;
       const places = [6, 22, 38].flatMap((gap) => TURNS.map((turn) => {
-        const away = radiusOf(this.state, i) + gap;
+        const away = radiusOf(this.state, i) + gap + (i === selected ? 5 : 0); // its ring
         const [right, down] = [Math.cos(outward + turn * Math.PI), Math.sin(outward + turn * Math.PI)];
         return { left: x + right * (away + width / 2) - width / 2, middle: y + down * (away + 6) };
       }));
-      const free = ({ left, middle }) => (
-        left > EDGES.left && left + width < this.width && middle > EDGES.top + 4 && middle < this.y.range[0] - 8
-        && taken.every((one) => left > one.right || left + width < one.left || Math.abs(middle - one.middle) > 15));
-      const { left, middle } = places.find(free) ?? places[0];
+      const inside = places.filter(({ left, middle }) => (
+        left > EDGES.left && left + width < this.width && middle > EDGES.top + 4 && middle < this.y.range[0] - 8));
+      const free = ({ left, middle }) => taken.every((one) => (
+        left > one.right || left + width < one.left || Math.abs(middle - one.middle) > 15));
+      const { left, middle } = inside.find(free) ?? inside[0] ?? places[0];
       taken.push({ left, middle, right: left + width });
       set(name, { x: (left + width / 2).toFixed(1), y: (middle + 5).toFixed(1), "text-anchor": "middle" });
     }
