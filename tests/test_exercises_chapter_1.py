@@ -13,6 +13,7 @@ BEST = {"squared": 9, "absolute": 4, "extra": 25}
 CLAIMS = {"a": True, "b": False, "c": True, "d": False, "e": True, "f": False, "g": False}
 BASE = chapter_1.baseline()
 SAMPLE = data.sine_power(n=50, noise_sd=0.5, seed=chapter_1.SEED)
+NEW_AT_KEYS = np.mean((SAMPLE.values.mean() - SAMPLE.f(SAMPLE.keys)) ** 2) + 0.25
 
 
 def pooled(queries, keys, values, share=None, of=None, m=None, summed=False):
@@ -24,6 +25,16 @@ def pooled(queries, keys, values, share=None, of=None, m=None, summed=False):
     return [factor * sum(chosen) / len(chosen) for _ in queries], rows
 
 
+def softmax(weights):
+    return np.exp(weights) / np.exp(weights).sum()
+
+
+def whole_numbers(queries, keys, values):
+    weights = np.zeros((len(queries), len(keys)), dtype=int)
+    weights[:] = 1 / len(keys)
+    return weights @ values, weights
+
+
 WRONG = {
     "weighted_average": [
         (lambda values, weights: sum(weights * values), "weighted sum"),
@@ -31,6 +42,12 @@ WRONG = {
         (lambda values, weights: values.mean(), "plain mean"),
         (lambda values, weights: weights @ values / values.sum(), "mean of the weights"),
         (lambda values, weights: weights * values / weights.sum(), "single number"),
+        (lambda values, weights: weights @ values // weights.sum(), "decimals are cut off"),
+        (lambda values, weights: (values * weights / weights).sum(), "sum of the values"),
+        (lambda values, weights: softmax(weights) @ values, "exponential of the weights"),
+        (lambda values, weights: values[0] * weights[0] / weights.sum(), "inside the loop"),
+        (lambda values, weights: print(weights @ values / weights.sum()), "prints something"),
+        (lambda values, weights: (np.average(values, weights=weights), weights), "return it alone"),
     ],
     "average_pooling": [
         (
@@ -51,6 +68,14 @@ WRONG = {
             "queries themselves",
         ),
         (lambda queries, keys, values: values.mean(), "estimates, weights"),
+        (whole_numbers, "cut off to a whole number"),
+        (
+            lambda queries, keys, values: (
+                np.eye(len(queries), len(keys)) @ values,
+                np.eye(len(queries), len(keys)),
+            ),
+            "the value of one key",
+        ),
         (
             lambda queries, keys, values: (
                 pooled(queries, keys, values)[0],
@@ -70,9 +95,18 @@ WRONG = {
         (BEST | {"extra": 147}, "whole loss"),
         (BEST | {"extra": 22}, "^extra: the result is 22, which is too small"),
         (BEST | {"extra": ...}, "Still open: extra"),
+        (BEST | {"squared": 11.25}, "How many waits"),
+        (BEST | {"absolute": 3}, "above it lie three"),
+        (BEST | {"extra": 0}, "both constants are the same"),
+        ({"squared": 9, "absolute": 4}, "Missing: extra"),
+        (BEST | {"Extra": 25}, "Not asked for: Extra"),
         ((9, 4, 25), "dict with the entries squared"),
     ],
     "baseline_errors": [
+        (BASE | {"truth": 0.88903}, "chapter's data"),
+        (BASE | {"truth": 50 * BASE["truth"]}, "sum over the 50"),
+        (BASE | {"new": NEW_AT_KEYS}, "observations at the keys"),
+        (BASE | {"noisier": BASE["truth"] + 1.25}, "both noises"),
         (BASE | {"truth": np.mean((SAMPLE.values.mean() - SAMPLE.values) ** 2)}, "50 values"),
         (BASE | {"truth": np.sqrt(BASE["truth"])}, "root"),
         (BASE | {"new": BASE["truth"]}, "noise of their own"),

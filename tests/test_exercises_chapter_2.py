@@ -116,6 +116,36 @@ def _half(values, votes):
     return values[np.argmax(np.cumsum(votes) >= votes.sum() / 2)]
 
 
+def unstable(queries, keys, k, first=0):
+    order = np.argsort(abs(queries[:, None] - keys), axis=1)
+    chosen = order[:, -k:] if first is None else order[:, first : first + k]
+    return np.array([[(j in row) / k for j in range(len(keys))] for row in chosen])
+
+
+_TIED = np.abs(np.array(chapter_2._PAIRED) - 10.0)
+#: Whether NumPy's default sort mixes up the ties of the check's last case on this machine.
+MIXES_TIES = not np.array_equal(np.argsort(_TIED)[:9], np.argsort(_TIED, kind="stable")[:9])
+
+
+def until_half_of_one(values, votes):
+    pairs, running = sorted(zip(values, votes, strict=True)), 0
+    for value, vote in pairs:
+        running += vote
+        if running >= 0.5:
+            return value
+    return pairs[0][0]
+
+
+def place_of_half(values, votes):
+    order = np.argsort(values)
+    return int(np.argmax(votes[order].cumsum() >= votes.sum() / 2))
+
+
+def interpolated(values, votes):
+    order = np.argsort(values)
+    return np.interp(0.5, votes[order].cumsum() / votes.sum(), values[order])
+
+
 WRONG = {
     "weights_by_hand": [
         (HAND | {"weights": [0.5, 1, 0.0625]}, "these are the votes"),
@@ -130,6 +160,10 @@ WRONG = {
         (HAND | {"estimate": 65 / 3}, "plain mean"),
         (HAND | {"estimate": 8.4 * 25 / 16}, "before they were divided"),
         (HAND | {"weights": [..., ..., ...]}, "Still open: weights"),
+        (HAND | {"weights": [0.32, 0.64, None]}, "entry 2 is None"),
+        (HAND | {"weights": softmax(-np.array([1, 0, 4]) * 0.5 * (2 * np.log(2)) ** 2)}, "root"),
+        (HAND | {"weights": [1 / 3, 2 / 3, 0]}, "small is not nothing"),
+        (HAND | {"estimate": 8.4 / 3}, "by 3 once more"),
     ],
     "neighbour_votes": [
         (lambda **case: neighbours(**case, share=1.0), "sum to"),
@@ -142,6 +176,11 @@ WRONG = {
         (lambda **case: neighbours(**case, signed=True, far=True), "right of the query"),
         (lambda **case: neighbours(**case, far=True), "farthest"),
         (lambda queries, keys, k: neighbours(keys, queries, k).T, "picks its k nearest queries"),
+        *([(unstable, "argument `kind`")] if MIXES_TIES else []),
+        (lambda **case: unstable(**case, first=1), "left out"),
+        (lambda **case: unstable(**case, first=None), "farthest"),
+        (lambda queries, keys, k: neighbours(queries, np.sort(keys), k), "other columns"),
+        (lambda queries, keys, k: (k == 1) * neighbours(queries, keys, k), "cuts 1/k off"),
     ],
     "stable_smoother": [
         (smoother(), "0/0 is NaN"),
@@ -153,6 +192,9 @@ WRONG = {
         (smoother(lambda d, sigma: -abs(d) / sigma, by_row), "distance itself"),
         (smoother(lambda d, sigma: (d / sigma) ** 2 / 2, by_row), "minus sign"),
         (smoother(shift=np.max), "its own maximum"),
+        (smoother(shift=lambda scores: scores.max(0)), "largest score of each column"),
+        (smoother(shift=np.max, axis=None), "All weights together"),
+        (smoother(lambda d, sigma: -d / sigma**2 / 2, by_row), "square is missing"),
         (smoother(axis=0), "axis 1"),
         (smoother(shift=by_row, axis=0), "axis 1"),
         (smoother(shift=lambda scores: scores.max(0), axis=0), "axis 1"),
@@ -174,6 +216,9 @@ WRONG = {
         (mean_and(lambda values, votes: _half(np.sort(values), votes)), "lost their"),
         (mean_and(_half), "ascending"),
         (mean_and(lambda values, votes: values[votes.argmax()]), "most votes"),
+        (mean_and(until_half_of_one), "half of what"),
+        (mean_and(lambda values, votes: place_of_half(values, votes)), "a place in the sorted"),
+        (mean_and(interpolated), "by interpolation"),
     ],
     "more_points": [
         (POINTS | {"n40": POINTS["n40"] + 1}, "n40: .*new observations"),
@@ -181,6 +226,8 @@ WRONG = {
         (POINTS | {"n4000": 10 * POINTS["n4000"]}, "sum over the ten"),
         (POINTS | {"n40": 0.430307}, "σ = 1"),
         (POINTS | {"n40": chapter_2._errors()["n40"][0]}, "seed 0"),
+        (POINTS | {"n40": chapter_2.squared_errors(40, seeds=range(1, 11)).mean()}, "1 to 10"),
+        (POINTS | {"limit": 0.0836}, "some scatter of the keys"),
         (POINTS | {"limit": 0}, "tend to"),
         (POINTS | {"limit": POINTS["n4000"]}, "some noise is left"),
         (POINTS | {"limit": 1.0}, "noise variance"),

@@ -86,6 +86,26 @@ def by_scipy(queries, keys, labels, sigma):
     return p[1] - p[-1], (p[1] - p[-1]) / (p[1] + p[-1])
 
 
+def one_sided(side):
+    def answer(queries, keys, values, sigma):
+        seen = side * np.subtract.outer(queries, keys) <= sigma
+        return np.array([values[row].mean() if row.any() else np.nan for row in seen])
+
+    return answer
+
+
+def of_both(power=lambda d, s: (d / s) ** 2 / 2, over=None, sign=lambda y: y):
+    """Both parts from the same windows, as a reader writes it, with what can go wrong."""
+
+    def answer(**case):
+        keys, labels, sigma = case["keys"], case["labels"], case["sigma"]
+        bell = np.exp(-power(np.subtract.outer(case["queries"], keys), sigma))
+        density = bell / (sigma * ROOT_2PI) / (over(case) if over else len(keys))
+        return density @ (1.0 * sign(labels)), bell @ labels / bell.sum(1)
+
+    return answer
+
+
 WRONG = {
     "window_average": [
         (windows(empty=0.0), "a claim about f"),
@@ -99,6 +119,13 @@ WRONG = {
             queries, keys, values, sigma, empty=0, share=len(keys)), "divided by n"),
         (windows(empty=0, share=1), "sums over the window"),
         (exponential_of_a_mask, "exponential of a mask"),
+        (lambda queries, keys, values, sigma: window(queries, keys, keys, sigma), "of the keys"),
+        (one_sided(1), "to the right of a query"),
+        (one_sided(-1), "to the left of a query"),
+        (windows(share=1), "sums over the window"),
+        (lambda **case: window(**case, share=len(case["keys"])), "divided by n"),
+        (lambda **case: [None if np.isnan(f) else f for f in window(**case)], "None.*np.nan"),
+        (lambda **case: (window(**case), 0), "return it alone"),
     ],
     "matched_widths": [
         (widths(invert=False), "the other direction"),
@@ -108,6 +135,9 @@ WRONG = {
         (np.where(np.arange(4) == 3, 0.6, widths()), "the Laplace kernel is not"),
         (np.where(np.arange(4) == 2, 0.6 * 5**0.5, widths()), "quartic one is not"),
         ([0.6] * 4, "one width for all"),
+        (np.round(widths(), 2), "two decimals"),
+        (np.where(np.arange(4) == 0, 0.6 * 12**0.5, widths()), "boxcar is not"),
+        (np.where(np.arange(4) == 3, 1.19035, widths()), "does not end at"),
     ],
     "parzen_and_attention": [
         (joints(prior=1.0), "how frequent the class is"),
@@ -117,6 +147,13 @@ WRONG = {
         (joints(height=lambda s: 1 / s), "the integral of the bell itself"),
         (joints(first="plus"), "which is p̂"),
         (joints(vote="sign"), "given as a sign"),
+        (joints(height=lambda s: 1 / (ROOT_2PI * s**0.5)), "σ does not"),
+        (lambda **case: tuple(np.sign(joint(**case))), "decisions"),
+        (of_both(lambda d, s: (d / s) ** 2), "too narrow"),
+        (of_both(lambda d, s: d**2 / s / 2), "divided by σ"),
+        (of_both(over=lambda case: len(case["queries"])), "number of queries"),
+        (of_both(sign=lambda y: y == 1), "not 0"),
+        (of_both(sign=lambda y: y * np.where(y > 0, (y > 0).sum(), (y < 0).sum())), "counts twice"),
         (joints(vote="sum"), "sum of kernels times labels"),
         (lambda **case: (joint(**case)[1], joint(**case)[1]), "first part is the vote"),
         (lambda **case: (joint(**case)[0], joint(**case)[0]), "second part is the difference"),
@@ -188,3 +225,8 @@ def test_no_three_keys_answer_the_design_exercise():
             gaps = abs(np.subtract.outer([0, a, a + b], [0, a, a + b]))
             gram = np.where(gaps <= 1, np.cos(np.pi * gaps / 2), 0)
             assert np.linalg.eigvalsh(gram)[0] > -1e-9
+
+
+def test_a_result_that_holds_text_is_shown_as_it_is():
+    result = judge(EXERCISES["window_average"], lambda **case: [6.0, "NaN"])
+    assert "your result = [6.0, 'NaN']" in str(result)

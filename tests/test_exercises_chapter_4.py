@@ -132,6 +132,36 @@ def lookup_of_the_level(queries, keys, values):
     return lookup(queries, keys, values) + values[:5].mean()
 
 
+def lined_up_with_columns(scores, values):
+    scores = scores.copy()
+    np.fill_diagonal(scores, -np.inf)
+    if np.isinf(scores.max(1)).any():
+        return np.inf
+    kernel = np.exp(scores - scores.max(1))
+    return np.mean((values - kernel / kernel.sum(1) @ values) ** 2)
+
+
+def inf_if_lonely(answer):
+    def careful(scores, values):
+        alone = np.isinf(scores).sum(1) == len(values) - 1
+        return np.inf if alone.any() else answer(scores, values)
+
+    return careful
+
+
+def unnormalised(keys, sigma):
+    kernel = np.exp(-((keys[:, None] - keys) ** 2) / (2 * sigma**2))
+    return np.trace(kernel), 1 / (kernel**2).sum(1)
+
+
+def summed_up(queries, keys, values):
+    return np.exp(-((queries[:, None] - keys) ** 2) / 2) @ values
+
+
+def fixed_fraction(queries, keys, values):
+    return plain(queries, keys, values, 0.06 * np.ptp(keys))
+
+
 WRONG = {
     "effective_numbers": [
         (numbers(effective=lambda H: (H**2).sum(1)), "one over the effective number"),
@@ -142,6 +172,9 @@ WRONG = {
         (numbers(degrees=lambda H: H.sum()), "sum of all weights is n"),
         (numbers(degrees=lambda H: np.diag(H).mean()), "were averaged"),
         (numbers(degrees=lambda H: np.trace(H @ H.T)), "some books"),
+        (numbers(degrees=lambda H: np.trace(H**2)), "squared before they were added"),
+        (unnormalised, "numbers of the kernel values"),
+        (lambda keys, sigma: numbers()(keys, sigma**2), "bandwidth σ²"),
     ],
     "leave_one_out": [
         (loos(left_in=True), "training error"),
@@ -153,12 +186,17 @@ WRONG = {
         (loos(zero=True), "predicted by 0"),
         (loos(lonely=math.nan), "NaN compares with nothing"),
         (low_diagonal, "only very low"),
+        (loos(lonely=None), "returns None, in other cases a result"),
         (by_division, "divides 0 by 0"),
         (naive, "gives 0/0"),
+        (inf_if_lonely(naive), "gives 0/0"),
+        (inf_if_lonely(not_renormalised), "no longer sum to 1"),
+        (inf_if_lonely(loos(left_in=True)), "training error"),
+        (lined_up_with_columns, "lined up with the columns"),
         (lambda scores, values: np.fill_diagonal(scores, -np.inf) or 1.0, "in place"),
     ],
     "error_claims": [
-        ({**CLAIMS, "c": True}, "1 of the 6 are not right"),
+        ({**CLAIMS, "c": True}, "1 of the 6 is not right"),
         (dict.fromkeys("abcdef", True), "4 of the 6 are not right"),
         ({**CLAIMS, "b": "True"}, "without quotes"),
         ([False, True], "must be a dict"),
@@ -169,14 +207,18 @@ WRONG = {
         (lambda queries, keys, values: plain(queries, keys, values, 4.0), "in places only"),
         (chosen(bandwidth.training_error), "each point voted on itself"),
         (lookup, "Other values give the same"),
-        (lookup_of_the_level, "Not better yet"),
+        (lambda queries, keys, values: 0 * queries + values.mean(), "Not better yet"),
+        (summed_up, "do the weights of a row sum to 1"),
+        (fixed_fraction, "the values choose nothing"),
+        (lookup_of_the_level, "Where all values are 2"),
         (lambda queries, keys, values: queries * np.nan, "not finite"),
         (lambda queries, keys, values: values, r"has shape \(80,\)"),
         (0.3, "the function itself"),
     ],
     "shrinking_sigma": [
         (lambda n: 0.3, "for every n"),
-        (lambda n: 25 / n, "grows too slowly"),
+        (lambda n: 25 / n, "keeps the same number of keys"),
+        (lambda n: n**-1 / 5, "exponent in brackets"),
         (lambda n: n**-0.5, "grows too slowly"),
         (lambda n: n**-0.1, "too slowly: the bias"),
         (lambda n: 0.1 * n**0.2, "must shrink"),
@@ -189,6 +231,7 @@ WRONG = {
         (lambda d: (1.0, 0.2, 0.8), "same in every dimension"),
         (lambda d: (1.0, 1 / (4 + d), 4 / (4 + d)), "limit still forgets"),
         (lambda d: (1 / d, 1 / (4 + d), 2 / (4 + d)), "root of the error"),
+        (lambda d: (1 / d, 4 / (4 + d), 1 / (4 + d)), "last two are exchanged"),
         (lambda d: (1 / d, -1 / (4 + d), -4 / (4 + d)), "a and r are positive"),
         (lambda d: (1 / d, 1 / (4 + d), -4 / (4 + d)), "r is positive"),
         (lambda d: (1 / d, 1 / (2 + d), 2 / (2 + d)), "enters the error squared"),
@@ -212,7 +255,10 @@ RIGHT = {
         lambda n: n ** (-1 / 6),
         lambda n: bandwidth.plug_in_bandwidth(*vars_of(data.sine_linear(n=n))),
     ],
-    "rates": [lambda d: [1 / d, (4 + d) ** -1, 1 - d / (4 + d)]],
+    "rates": [
+        lambda d: [1 / d, (4 + d) ** -1, 1 - d / (4 + d)],
+        lambda d: np.array([1 / d, 1 / (4 + d), 4 / (4 + d)]),
+    ],
 }
 
 

@@ -158,6 +158,11 @@ class Stub(nn.Module):
     def forward(self, queries, keys, values): ...
 
 
+class AsArray(Mixture):
+    def forward(self, queries, keys, values):
+        return super().forward(queries, keys, values).detach().numpy()
+
+
 WRONG = {
     "batched_averages": [
         (lambda weights, values: (weights[:, None] @ values[:, :, None]).squeeze(), "squeeze"),
@@ -188,6 +193,7 @@ WRONG = {
         (lambda **case: np.log(walk(**case)), "values of log σ"),
         (lambda **case: 1 / walk(**case), "values of w"),
         (lambda **case: walk(**case)[1:], "start is missing"),
+        (lambda **case: [case["sigma"], *walk(**case)[:-1]], "stands there twice"),
         (lambda **case: walk(**case)[-1], "one number"),
     ],
     "why_leave_one_out": [
@@ -202,6 +208,10 @@ WRONG = {
         (LEARNED | {"w": 3.49}, "come to rest"),
         (LEARNED | {"keys_after": 1 / _AFTER}, "at least 1"),
         (LEARNED | {"keys_before": 50.0}, "keys_before is 50, which is too large"),
+        (LEARNED | {"keys_before": _AFTER}, "number after training"),
+        (LEARNED | {"keys_after": 49.7}, "should narrow the window"),
+        (LEARNED | {"w": np.linspace(1, _W, 101)}, "must be numbers, one each"),
+        (LEARNED | {"keys_after": np.full(50, _AFTER)}, "must be numbers, one each"),
         (LEARNED | {"b": True}, "1 of the 6"),
         (LEARNED | {"w": ...}, "Still open: w"),
     ],
@@ -219,6 +229,8 @@ WRONG = {
         (Leaping, "must make it smaller|finite numbers"),
         (Mixture(), "without brackets"),
         (lambda: 3, "type int"),
+        (lambda sigma: Mixture(), "missing a required argument: 'sigma'.*default"),
+        (AsArray, "must give a tensor"),
         (Stub, "Nothing comes back"),
     ],
 }
@@ -227,7 +239,7 @@ RIGHT = {
         lambda weights, values: torch.stack([w @ v for w, v in zip(weights, values, strict=True)]),
         lambda weights, values: np.array([float(w @ v) for w, v in zip(weights, values)]),  # noqa: B905
     ],
-    "loss_slope": [slope],
+    "loss_slope": [slope, lambda **case: float(np.float32(slope(**case)) * (1 + 5e-6))],
     "learn_sigma": [walk, lambda **case: list(walk(**case))],
     "why_leave_one_out": [CLAIMS],
     "learned_w": [

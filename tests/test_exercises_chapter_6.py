@@ -98,6 +98,22 @@ def line(n):
 
 
 ON = np.array([0, 0, 4, 32, 1, 0]) / 37
+
+
+def only_low(queries, keys, values, mask):
+    """A hidden score of -1e9 instead of minus infinity."""
+    scores = queries @ keys.T / keys.shape[1] ** 0.5
+    weights = softmax(np.where(mask, scores, -1e9), axis=1)
+    return weights @ values, weights
+
+
+def glued(tokens, W_q, W_k, W_v, W_o):
+    """Concatenated by a reshape of (h, n, d_v) without moving the axes."""
+    scores = (tokens @ W_q) @ (tokens @ W_k).transpose(0, 2, 1) / W_q.shape[2] ** 0.5
+    parts = softmax(scores, axis=-1) @ (tokens @ W_v)
+    return parts.reshape(len(tokens), -1) @ W_o.reshape(-1, tokens.shape[1])
+
+
 WRONG = {
     "row_by_hand": [
         ((np.array([0, 0, 2, 16, 0.5, 0]) / 19.875, [0, 34 / 19.875]), "sum over all six"),
@@ -106,6 +122,9 @@ WRONG = {
         ((np.array([1, 1, 4, 16, 1, 4]) / 27, [5 / 27, 40 / 27]), "without window and"),
         ((np.array([0, 0, 4.5, 17, 1.5, 0]) / 23, [0, 38.5 / 23]), "was added"),
         ((ON, [68 / 37, 0]), "output"),
+        (([0, 0, 0.11, 0.86, 0.03, 0], [0, 1.84]), "two decimals"),
+        ((np.array([0, 0.5, 2, 2, 0, 0]) / 4.5, np.array([0.5, 6]) / 4.5), r"row of \*sat\*"),
+        ((np.array([0, 0, 0, 0.5, 1, 0.5]) / 2, [0.25, 0.75]), r"second \*the\*"),
         (ON, "6 results|one result"),
         ((ON[2:5], [0, 68 / 37]), r"shape \(3,\); it must be \(6,\)"),
     ],
@@ -115,6 +134,10 @@ WRONG = {
         (lambda queries, keys, sigma: sphere(queries, keys, sigma**-2.0), "multiplied"),
         (lambda queries, keys, sigma: sphere(queries, keys, keys.shape[1] ** 0.5), "√d"),
         (lambda queries, keys, sigma: sphere(queries, keys, 1), "σ = 1"),
+        (
+            lambda queries, keys, sigma: sphere(queries, keys, sigma**2 * keys.shape[1] ** 0.5),
+            "σ alone",
+        ),
         (lambda queries, keys, sigma: sphere(queries, keys, -(sigma**2)), "turned round"),
         (
             lambda queries, keys, sigma: queries @ keys.T / (queries @ keys.T).sum(1)[:, None],
@@ -140,6 +163,7 @@ WRONG = {
         (over_queries, "over the queries"),
         (lambda mask, **case: attention(**case, mask=~mask), "mask is turned round"),
         (lambda **case: attention(**case, hidden=0.0), "still count"),
+        (only_low, "only very low"),
         (masked_after, "masked after"),
         (naive, "overflows"),
         (lambda mask, **case: attention(**case, mask=mask | True), "no part"),
@@ -177,6 +201,8 @@ WRONG = {
         (lambda d, query_sd, key_sd: 1 / (d * query_sd * key_sd), "not the"),
         (lambda d, query_sd, key_sd: (d * (query_sd**2 + key_sd**2)) ** -0.5, "for a sum"),
         (lambda d, query_sd, key_sd: 1 / query_sd / key_sd, "number of components"),
+        (lambda d, query_sd, key_sd: d**-0.5 / query_sd, "One of the two sds"),
+        (lambda d, query_sd, key_sd: (d * query_sd * key_sd) ** -0.5, "only its root"),
     ],
     "token_order": [
         (CLAIMS | {"c": True}, "1 of the 7.*tiny sentence"),
@@ -194,6 +220,8 @@ WRONG = {
         (lambda **case: heads(**case, turn=True).sum(0), "changed places"),
         (lambda **case: heads(**case, axis=1).sum(0), "over the queries"),
         (one_matrix, "One matrix"),
+        (lambda **case: heads(**case, scale=case["W_v"].shape[2] ** -0.5).sum(0), "its values"),
+        (glued, "wrong order"),
     ],
     "look_back": [
         (lambda n: circle(n, sharpness=10), "too soft"),

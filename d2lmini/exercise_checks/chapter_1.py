@@ -52,6 +52,24 @@ register(
                 "Divided by the sum of the values: that is a mean of the weights. Which of the "
                 "two is to be averaged?",
             ),
+            Mistake(
+                lambda values, weights: np.sum(weights * values) // np.sum(weights),
+                "The decimals are cut off: // divides and drops what is left over, / does not.",
+            ),
+            Mistake(
+                lambda values, weights: np.sum(weights * values / weights),
+                "That is the sum of the values. In a / b, a is divided by b alone: which two sums "
+                "are to be divided by each other?",
+            ),
+            Mistake(
+                lambda values, weights: weights[0] * values[0] / np.sum(weights),
+                "Only the first value has come in. Does the return stand inside the loop?",
+            ),
+            Mistake(
+                lambda values, weights: np.sum(np.exp(weights) * values) / np.sum(np.exp(weights)),
+                "There is an exponential of the weights in it. They are weights as they stand: "
+                "divide by their sum, and by nothing else.",
+            ),
         ],
     )
 )
@@ -126,6 +144,22 @@ register(
                 ),
                 "The estimates are the queries themselves. The answer is made of the values.",
             ),
+            Mistake(
+                lambda queries, keys, values: (
+                    np.zeros(len(queries)),
+                    _uniform(queries, keys, 0.0),
+                ),
+                "All weights are 0: a share such as 1/3 was cut off to a whole number. Look for "
+                "// or for an array of integers.",
+            ),
+            Mistake(
+                lambda queries, keys, values: (
+                    np.eye(len(queries), len(keys)) @ values,
+                    np.eye(len(queries), len(keys)),
+                ),
+                "Each query takes the value of one key. Attention that does not look spreads its "
+                "weight over all of them.",
+            ),
         ],
     )
 )
@@ -158,6 +192,7 @@ register(
                 "squared": [
                     (4, "squared: 4 minimises the other loss. Which equation has (1.3) solved?"),
                     (2, f"squared: 2 {_UNSORTED} And is it the median that you need here?"),
+                    (11.25, "squared: 45 was divided by 4. How many waits are there?"),
                     (45, "squared: 45 is the sum of the waits; the slope is zero elsewhere."),
                     (16.5, f"squared: {_HALFWAY}"),
                 ],
@@ -165,6 +200,8 @@ register(
                     (9, "absolute: 9 minimises the other loss. Of 9, four waits lie below and one "
                         "above: which way does the absolute loss fall?"),
                     (2, f"absolute: 2 {_UNSORTED}"),
+                    (3, "absolute: put the waits in order and count again: below 3 lies one wait, "
+                        "above it lie three."),
                     (16.5, f"absolute: {_HALFWAY}"),
                 ],
                 "extra": [
@@ -175,6 +212,7 @@ register(
                           "mean."),
                     (147, "extra: 147 is the whole loss of the second constant. By how much does "
                           "it exceed the smallest?"),
+                    (0, "extra: 0 would mean that both constants are the same."),
                     (122, "extra: 122 is the smallest loss itself. By how much does the other "
                           "constant exceed it?"),
                 ],
@@ -195,32 +233,70 @@ def baseline() -> dict[str, float]:
     return {"truth": truth, "new": truth + 0.5**2, "noisier": truth + 1.0**2, "least": 0.5**2}
 
 
+_ONLY_TRUTH = "is the error against the truth once more. New observations carry noise of their own."
+
+
+def _slips_of_truth(sample, truth):
+    default = sine_power()
+    chapters = float(np.mean((default.values.mean() - default.truth) ** 2))
+    return [
+        (
+            chapters,
+            "truth: that belongs to the chapter's data. Here the data are `sample`, drawn in the "
+            "setup cell.",
+        ),
+        (
+            float(np.var(sample.values)),
+            "truth: that is the error on the 50 values that the mean was made of. Compare with "
+            "sample.truth, at the queries.",
+        ),
+        (
+            float(sample.truth.var()),
+            "truth: that is the variance of the truth, the larger part of (1.7). The line does "
+            "not lie at quite the right height.",
+        ),
+        (np.sqrt(truth), "truth: that is the root of it; leave it squared."),
+        (
+            len(sample.truth) * truth,
+            "truth: that is the sum over the 50 queries; take the mean.",
+        ),
+    ]
+
+
+def _slips_of_new(sample, truth):
+    at_keys = float(np.mean((sample.values.mean() - sample.f(sample.keys)) ** 2))
+    return [
+        (truth, f"new: that {_ONLY_TRUTH}"),
+        (
+            truth + 0.5,
+            "new: the noise sd was added; what is added to a mean of squares is itself a square.",
+        ),
+        (
+            float(np.var(sample.values)),
+            "new: that is the error on the 50 old values. They made the mean; new observations at "
+            "the queries did not.",
+        ),
+        (
+            at_keys + 0.25,
+            "new: those are new observations at the keys; they are asked for at the queries.",
+        ),
+        (0.25, "new: that is the part of the noise alone. The mean is wrong even without it."),
+    ]
+
+
 def _judge_baseline(answer: Any) -> str | None:
     right, sample = baseline(), sine_power(seed=SEED)
-    training = float(np.var(sample.values))
     truth = right["truth"]
-    only = "is the error against the truth once more. New observations carry noise of their own."
-    twice = "the noise sd was added; what is added to a mean of squares is itself a square."
     slips = {
-        "truth": [
-            (training, "truth: that is the error on the 50 values that the mean was made of. "
-                       "Compare with sample.truth, at the queries."),
-            (float(sample.truth.var()), "truth: that is the variance of the truth, the larger "
-             "part of (1.7). The line does not lie at quite the right height."),
-            (np.sqrt(truth), "truth: that is the root of it; leave it squared."),
-        ],
-        "new": [
-            (truth, f"new: that {only}"),
-            (truth + 0.5, f"new: {twice}"),
-            (training, "new: that is the error on the 50 old values. They made the mean; new "
-                       "observations at the queries did not."),
-            (0.25, "new: that is the part of the noise alone. The mean is wrong even without it."),
-        ],
+        "truth": _slips_of_truth(sample, truth),
+        "new": _slips_of_new(sample, truth),
         "noisier": [
-            (truth, f"noisier: that {only}"),
+            (truth, f"noisier: that {_ONLY_TRUTH}"),
             (truth + 0.5, "noisier: the noise sd has doubled, and what it adds was doubled too. "
                           "How does a variance grow with the sd?"),
             (1.0, "noisier: that is the part of the noise alone."),
+            (truth + 1.25, "noisier: both noises were added. The new instrument has one of its "
+                           "own, and the old noise is already in the answer."),
         ],
         "least": [
             (0, "least: not even a rule that knows f foresees the noise of a new observation."),
@@ -229,7 +305,7 @@ def _judge_baseline(answer: Any) -> str | None:
              "looks at the query can follow f."),
         ],
     }  # fmt: skip
-    return judge_parts(right, slips, tolerance=0.01)(answer)
+    return judge_parts(right, slips, tolerance=0.004)(answer)
 
 
 register(

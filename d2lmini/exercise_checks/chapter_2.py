@@ -1,13 +1,14 @@
 """Exercises of chapter 2: nonparametric Nadaraya–Watson."""
 
-from functools import cache
+from collections.abc import Iterable
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from ..attention import nadaraya_watson
 from ..data import sine_linear
-from .engine import Exercise, Mistake, judge_parts, register, truth_table
+from .engine import Exercise, Mistake, entries_amiss, judge_parts, register, truth_table
 
 SIGMA = 0.5  # of the experiment with more points
 SIZES = {"n40": 40, "n400": 400, "n4000": 4000}
@@ -43,10 +44,14 @@ register(
                      "σ = 1. Here σ is 1/√(2 ln 2)."),
                     (_shares(np.exp(-np.array([1, 0, 4]) * np.sqrt(np.log(2) / 2))), "weights: "
                      "you divided by σ where the score divides by σ²."),
+                    (_shares(np.exp(-0.5 * np.array([1, 0, 4]) * (2 * np.log(2)) ** 2)),
+                     "weights: these belong to σ = 1/(2 ln 2): the root is missing."),
                     (np.full(3, 1 / 3), "weights: equal weights are those of chapter 1. Is there "
                      "x_i under the sum, where x_j belongs?"),
                     (_shares([1, 0, 4]), "weights: the scores were divided by their sum without "
                      "an exponential, so the farthest key counts most."),
+                    (_shares([1, 2, 0]), "weights: the key at 5 has a vote, too: small is not "
+                     "nothing."),
                     (_shares([16, 8, 1]), "weights: right, but sorted. The order is that of the "
                      "keys 2, 3, 5."),
                 ],
@@ -56,6 +61,8 @@ register(
                     (float(_VALUES.mean()), "estimate: that is the plain mean of the values."),
                     (float(_VOTES @ _VALUES / 16), "estimate: the votes were used, before they "
                      "were divided by their sum."),
+                    (2.8, "estimate: divided by 3 once more. The weights sum to 1, so nothing is "
+                     "left to divide by."),
                     (5, "estimate: that is the value of the nearest key alone."),
                 ],
             },
@@ -67,12 +74,23 @@ register(
 # 2.2 Nearest neighbours as weights ---------------------------------------------------------------
 
 
-def _votes(queries, keys, k, share=None, side=1, distance=np.abs):
-    """Votes of the first k keys when sorted by distance, stable; share: default 1/k."""
-    order = np.argsort(side * distance(queries[:, None] - keys), axis=1, kind="stable")
+def _votes(queries, keys, k, share=None, by=np.abs, places=None, kind="stable"):
+    """share (default 1/k) for the first k keys, or those at ``places``, in the order of ``by``."""
+    order = np.argsort(by(queries[:, None] - keys), axis=1, kind=kind)
     weights = np.zeros((len(queries), len(keys)))
-    np.put_along_axis(weights, order[:, :k], 1 / k if share is None else share, axis=1)
+    voters = order[:, places or slice(k)]
+    np.put_along_axis(weights, voters, 1 / k if share is None else share, axis=1)
     return weights
+
+
+#: Ten pairs of keys, the two of a pair equally far from 10: more than an unstable sort keeps in
+#: order by chance.
+_PAIRED = [10 + side * distance for distance in range(10, 0, -1) for side in (1, -1)]
+
+
+def _however_sorted(answer, message):
+    """The mistake after a stable sort and after NumPy's default."""
+    return [Mistake(partial(answer, kind=kind), message) for kind in ("stable", None)]
 
 
 def _later_of_tied(queries, keys, k):
@@ -85,9 +103,8 @@ def _all_tied(queries, keys, k, shared):
     return reached / (reached.sum(axis=1, keepdims=True) if shared else k)
 
 
-def _order_taken_for_rank(queries, keys, k):
-    order = np.argsort(np.abs(queries[:, None] - keys), axis=1, kind="stable")
-    return (order < k) / k
+def _order_taken_for_rank(queries, keys, k, kind):
+    return (np.argsort(np.abs(queries[:, None] - keys), axis=1, kind=kind) < k) / k
 
 
 register(
@@ -101,6 +118,7 @@ register(
             {"queries": [1.2], "keys": [7, 0, 3, 1], "k": 2},
             {"queries": [2, 4.6], "keys": [3, 0, 1, 5, 9], "k": 1},
             {"queries": [0.1, 4.6, 2.5], "keys": [4, 0, 1, 5, 2.2], "k": 3},
+            {"queries": [10], "keys": _PAIRED, "k": 9},
         ],
         draw=lambda rng: {
             "queries": rng.uniform(0, 5, 4).tolist(),
@@ -109,15 +127,17 @@ register(
         },
         picture="matrix",
         mistakes=[
-            Mistake(
-                lambda queries, keys, k: _votes(queries, keys, k, share=1.0),
+            *_however_sorted(
+                lambda queries, keys, k, kind: _votes(queries, keys, k, share=1.0, kind=kind),
                 "The right keys vote, each with weight 1. What must a row of weights sum to?",
             ),
-            Mistake(
-                lambda queries, keys, k: _votes(queries, keys, k, share=1 / len(keys)),
+            *_however_sorted(
+                lambda queries, keys, k, kind: _votes(
+                    queries, keys, k, share=1 / len(keys), kind=kind
+                ),
                 "The right keys vote, each with 1/n. Among how many voters is the 1 divided?",
             ),
-            Mistake(
+            *_however_sorted(
                 _order_taken_for_rank,
                 "argsort gives the keys in order of distance: its first k entries are the numbers "
                 "of the voters. You compared these numbers with k, as if they were ranks.",
@@ -137,22 +157,50 @@ register(
                 "Right but for ties: where two keys are equally near and one place is left, both "
                 "have 1/k here, and the row sums to more than 1.",
             ),
-            Mistake(
-                lambda queries, keys, k: _votes(queries, keys, k, distance=lambda d: d),
+            *_however_sorted(
+                lambda queries, keys, k, kind: _votes(queries, keys, k, by=lambda d: d, kind=kind),
                 "A key far to the right of the query counts as near here: the difference is "
                 "negative there. A distance has no sign.",
             ),
-            Mistake(
-                lambda queries, keys, k: _votes(queries, keys, k, distance=lambda d: -d),
+            *_however_sorted(
+                lambda queries, keys, k, kind: _votes(queries, keys, k, by=np.negative, kind=kind),
                 "A key far to the left of the query counts as near here: the difference is "
                 "negative there. A distance has no sign.",
             ),
-            Mistake(
-                lambda queries, keys, k: _votes(queries, keys, k, side=-1),
+            *_however_sorted(
+                lambda queries, keys, k, kind: _votes(
+                    queries, keys, k, by=lambda d: -np.abs(d), kind=kind
+                ),
                 "These are the k farthest keys. Sorting puts the smallest first.",
             ),
+            *_however_sorted(
+                lambda queries, keys, k, kind: _votes(
+                    queries, keys, k, places=slice(-k, None), kind=kind
+                ),
+                "These are the k farthest keys. Sorting puts the smallest first.",
+            ),
+            *_however_sorted(
+                lambda queries, keys, k, kind: _votes(
+                    queries, keys, k, share=1 / k, places=slice(1, k + 1), kind=kind
+                ),
+                "The nearest key itself is left out: the first entry of an argsort is entry 0.",
+            ),
+            *_however_sorted(
+                lambda queries, keys, k, kind: _votes(queries, np.sort(keys), k, kind=kind),
+                "The keys were sorted, so the weights stand in other columns. Column j belongs "
+                "to the key that came as number j.",
+            ),
+            *_however_sorted(
+                lambda queries, keys, k, kind: _votes(queries, keys, k, share=1 // k, kind=kind),
+                "The votes are 0: an array of integers cuts 1/k off to 0, and so does 1 // k.",
+            ),
             Mistake(
-                lambda queries, keys, k: _votes(keys, queries, k).T,
+                partial(_votes, kind=None),
+                "Right but for ties among many keys: np.argsort does not keep equal entries in "
+                "their order unless its argument `kind` asks for it.",
+            ),
+            *_however_sorted(
+                lambda queries, keys, k, kind: _votes(keys, queries, k, kind=kind).T,
                 "Here each key picks its k nearest queries. Turn it round: each query picks among "
                 "the keys, along axis 1.",
             ),
@@ -180,6 +228,20 @@ def _row_peak(scores):
 def _without_exp(queries, keys, values, sigma):
     squared = (queries[:, None] - keys) ** 2 / (2 * sigma**2)
     weights = squared / squared.sum(axis=1, keepdims=True)
+    return weights @ values, weights
+
+
+def _over_everything(queries, keys, values, sigma):
+    scores = -((queries[:, None] - keys) ** 2) / (2 * sigma**2)
+    weights = np.exp(scores - scores.max())
+    weights = weights / weights.sum()
+    return weights @ values, weights
+
+
+def _without_square(queries, keys, values, sigma):
+    scores = -(queries[:, None] - keys) / (2 * sigma**2)
+    weights = np.exp(scores - _row_peak(scores))
+    weights = weights / weights.sum(axis=1, keepdims=True)
     return weights @ values, weights
 
 
@@ -260,6 +322,21 @@ register(
                 "still has votes that all round to 0: each row needs its own maximum.",
             ),
             Mistake(
+                lambda **case: _smooth(**case, peak=lambda scores: scores.max(axis=0)),
+                "You subtract the largest score of each column. Within a row these are different "
+                "numbers, and that changes the weights: take the maximum of each row, axis 1.",
+            ),
+            Mistake(
+                _over_everything,
+                "All weights together sum to 1. Each query has a row of its own: sum along "
+                "axis 1 and keep the shape (m, 1).",
+            ),
+            Mistake(
+                _without_square,
+                "The square is missing: without it a key on one side of the query has a positive "
+                "score, and the farther away it is, the more it counts.",
+            ),
+            Mistake(
                 lambda **case: _filled(**case, share=0),
                 "The far queries get 0: the NaN is covered up, not avoided. An estimate exists, "
                 "and it is that of the nearest key. Keep the votes from rounding to 0.",
@@ -305,6 +382,20 @@ def _reached(values, votes):
 def _median(values, votes):
     order = np.argsort(values)
     return _reached(values[order], votes[order])
+
+
+def _median_place(values, votes):
+    return values.tolist().index(_median(values, votes))
+
+
+def _first_beyond(values, votes, level):
+    order = np.argsort(values)
+    return float(values[order][np.argmax(np.cumsum(votes[order]) >= level)])
+
+
+def _between(values, votes):
+    order = np.argsort(values)
+    return float(np.interp(0.5, np.cumsum(votes[order]) / votes.sum(), values[order]))
 
 
 def _local_constants(values, votes):
@@ -388,6 +479,30 @@ register(
                 "The first is right. The second is the value with the most votes; what counts is "
                 "where half of all votes is reached.",
             ),
+            Mistake(
+                lambda values, votes: (
+                    np.average(values, weights=votes),
+                    _first_beyond(values, votes, 0.5),
+                ),
+                "The first is right. The second stops where the running sum reaches ½. The votes "
+                "need not sum to 1: half of what is it?",
+            ),
+            Mistake(
+                lambda values, votes: (
+                    np.average(values, weights=votes),
+                    float(np.argsort(values).tolist().index(_median_place(values, votes))),
+                ),
+                "The first is right. The second is a place in the sorted list; asked is the value "
+                "that stands there.",
+            ),
+            Mistake(
+                lambda values, votes: (
+                    np.average(values, weights=votes),
+                    _between(values, votes),
+                ),
+                "The first is right. The second lies between two values, by interpolation. The "
+                "slope of the loss changes its sign at a value: which?",
+            ),
         ],
     )
 )
@@ -396,9 +511,9 @@ register(
 # 2.5 More training points ------------------------------------------------------------------------
 
 
-def squared_errors(n: int, sigma: float = SIGMA) -> np.ndarray:
-    """Error against the truth, one for each of SEEDS."""
-    draws = [sine_linear(n=n, seed=seed) for seed in SEEDS]
+def squared_errors(n: int, sigma: float = SIGMA, seeds: Iterable[int] = SEEDS) -> np.ndarray:
+    """Error against the truth, one for each seed."""
+    draws = [sine_linear(n=n, seed=seed) for seed in seeds]
     fits = [nadaraya_watson(d.queries, d.keys, d.values, sigma=sigma)[0] for d in draws]
     return np.array([np.mean((fit - d.truth) ** 2) for fit, d in zip(fits, draws, strict=True)])
 
@@ -426,7 +541,8 @@ def _judge_points(answer: Any) -> str | None:
     claims = "abcdef"
     names = [*SIZES, "limit"]
     if not isinstance(answer, dict) or set(answer) != {*names, *claims}:
-        return f"The answer must be a dict with {', '.join(names)} and the claims a to f."
+        must = f"The answer must be a dict with {', '.join(names)} and the claims a to f."
+        return must + entries_amiss(answer, [*names, *claims])
     right = {name: float(errors.mean()) for name, errors in _errors().items()}
     slips = {name: _point_slips(name, errors) for name, errors in _errors().items()}
     slips["limit"] = [
@@ -436,18 +552,29 @@ def _judge_points(answer: Any) -> str | None:
          "f itself on many keys, without noise."),
     ]  # fmt: skip
     numbers = {name: answer[name] for name in names}
-    return judge_parts(right | {"limit": limit()}, slips)(numbers) or _POINTS_CLAIMS(
-        {letter: answer[letter] for letter in claims}
-    )
+    missed = judge_parts(right | {"limit": limit()}, slips)(numbers)
+    if missed and missed.startswith("limit: the result is ") and _near(answer["limit"]):
+        return (
+            f"{missed} It is near: some scatter of the keys is left in it. Take more keys, and "
+            "put them evenly."
+        )
+    return missed or _POINTS_CLAIMS({letter: answer[letter] for letter in claims})
+
+
+def _near(answer):
+    """Whether it is the limit up to what a random or coarse set of keys does to it."""
+    return isinstance(answer, float | np.floating) and abs(answer / limit() - 1) < 0.2
 
 
 def _point_slips(name, errors):
     mean = errors.mean()
+    shifted = [*errors[1:], *squared_errors(SIZES[name], seeds=[len(SEEDS)])]
     return [
         (mean + 1, f"{name}: that is the error on new observations. Compare with the truth."),
         (np.sqrt(mean), f"{name}: that is the root of the mean squared error; leave it squared."),
         (errors.sum(), f"{name}: that is the sum over the ten samples; take their mean."),
         (errors[0], f"{name}: that is the sample with seed 0 alone; take the mean over ten."),
+        (np.mean(shifted), f"{name}: those are the seeds 1 to 10; asked are 0 to 9."),
         (np.mean(squared_errors(SIZES[name], 1.0)), f"{name}: that belongs to σ = 1; here it "
          f"is {SIGMA}."),
     ]  # fmt: skip

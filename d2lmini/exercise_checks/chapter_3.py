@@ -1,7 +1,7 @@
 """Exercises of chapter 3: kernels."""
 
 import warnings
-from math import pi, sqrt
+from math import e, pi, sqrt
 
 import numpy as np
 
@@ -42,6 +42,17 @@ def _window(inside):
     return lambda queries, keys, values, sigma: _averaged(
         1.0 * inside(_distances(queries, keys), sigma), values
     )
+
+
+def _summed(divisor, empty):
+    """Sums over the window, divided by 1 or by n; ``empty`` for a window without keys."""
+
+    def answer(queries, keys, values, sigma):
+        inside = _distances(queries, keys) <= sigma
+        sums = inside @ values / (len(keys) if divisor == "n" else divisor)
+        return np.where(inside.any(axis=1), sums, empty)
+
+    return answer
 
 
 def _nearest_value(queries, keys, values):
@@ -115,16 +126,35 @@ register(
                 _window(lambda distance, sigma: distance <= sigma / 2),
                 "The window is half as wide as it should be: it reaches σ to each side.",
             ),
+            *[
+                Mistake(
+                    answer,
+                    "The sum over the window was divided by n, the number of all keys. Divide by "
+                    "what the window holds, so that the weights of a query sum to 1.",
+                )
+                for answer in (_summed("n", 0.0), _summed("n", np.nan))
+            ],
+            *[
+                Mistake(
+                    answer,
+                    "These are sums over the window. An average divides by the number of keys in "
+                    "it.",
+                )
+                for answer in (_summed(1, 0.0), _summed(1, np.nan))
+            ],
+            *[
+                Mistake(
+                    lambda queries, keys, values, sigma, side=side: _averaged(
+                        1.0 * (side * (queries[:, None] - keys) <= sigma), values
+                    ),
+                    f"Every key to the {where} of a query is seen, however far away: the "
+                    "difference is negative there. A distance has no sign.",
+                )
+                for side, where in ((1, "right"), (-1, "left"))
+            ],
             Mistake(
-                lambda queries, keys, values, sigma: (
-                    (_distances(queries, keys) <= sigma) @ values / len(keys)
-                ),
-                "The sum over the window was divided by n, the number of all keys. Divide by what "
-                "the window holds, so that the weights of a query sum to 1.",
-            ),
-            Mistake(
-                lambda queries, keys, values, sigma: (_distances(queries, keys) <= sigma) @ values,
-                "These are sums over the window. An average divides by the number of keys in it.",
+                lambda queries, keys, values, sigma: _boxcar_average(queries, keys, keys, sigma),
+                "These are averages of the keys, that is, of places. Average the values.",
             ),
             Mistake(
                 _window(lambda distance, sigma: np.exp(1.0 * (distance <= sigma))),
@@ -183,6 +213,19 @@ register(
                 SPREAD / np.sqrt([1 / 3, 1 - 8 / pi**2, 1 / 5, 2]),
                 "Three are right; the quartic one is not: its parabola is squared. You have the "
                 "value of the Epanechnikov kernel.",
+            ),
+            Mistake(
+                SPREAD / np.sqrt([1 / 12, *_VARIANCE[1:]]),
+                "Three are right; the boxcar is not. 1/12 is the variance of a block of length 1; "
+                "this one reaches from −1 to 1.",
+            ),
+            Mistake(
+                SPREAD / np.sqrt([*_VARIANCE[:3], (2 - 5 / e) / (1 - 1 / e)]),
+                "Three are right; the Laplace kernel is not: it does not end at −1 and 1.",
+            ),
+            Mistake(
+                np.round(SPREAD / np.sqrt(_VARIANCE), 2),
+                "These are rounded to two decimals. Give three digits.",
             ),
             Mistake(
                 np.full(4, SPREAD),
@@ -293,9 +336,47 @@ register(
                 _with(lambda **c: _parzen(**c, share=np.ones(len(c["keys"])))),
                 "The difference is n times too large: a Parzen estimate is a mean of windows.",
             ),
+            *[
+                Mistake(
+                    _with(lambda **c: _parzen(**c, power=1.0), vote),
+                    "The windows are too narrow for their σ: the exponent is −u²/2.",
+                )
+                for vote in (None, lambda **c: _vote(**{**c, "sigma": c["sigma"] / sqrt(2)}))
+            ],
             Mistake(
-                _with(lambda **c: _parzen(**c, power=1.0)),
-                "The windows are narrower than those of the vote: the exponent is −u²/2.",
+                _with(
+                    lambda **c: _parzen(
+                        **{**c, "sigma": sqrt(c["sigma"])}, factor=1 / (c["sigma"] * sqrt(2 * pi))
+                    ),
+                    lambda **c: _vote(**{**c, "sigma": sqrt(c["sigma"])}),
+                ),
+                "In the exponent the squared distance is divided by σ. It is u that is squared, "
+                "and u is already divided by σ.",
+            ),
+            Mistake(
+                _with(lambda **c: _parzen(**c, factor=1 / sqrt(2 * pi * c["sigma"]))),
+                "In the constant of the Gaussian only 2π stands under the root; σ does not.",
+            ),
+            Mistake(
+                _with(lambda **c: _parzen(**c) * len(c["keys"]) / len(c["queries"])),
+                "The difference was divided by the number of queries. A Parzen estimate is a mean "
+                "over the points.",
+            ),
+            Mistake(
+                _with(
+                    lambda **c: _parzen(**c, share=1 / _of_its_class(c["labels"]) / len(c["keys"]))
+                ),
+                "The prior n_y / n multiplies a mean over the class; here it multiplies a sum, so "
+                "the class size counts twice.",
+            ),
+            Mistake(
+                _with(lambda **c: _parzen(**{**c, "labels": 1.0 * (c["labels"] == 1)})),
+                "Only class 1 is in the difference. The other class has the label −1, not 0.",
+            ),
+            Mistake(
+                lambda **c: (np.sign(_parzen(**c)), np.sign(_vote(**c))),
+                "These are the decisions. Give the two quantities themselves, so that you can see "
+                "that their signs agree.",
             ),
             Mistake(
                 _with(_vote),

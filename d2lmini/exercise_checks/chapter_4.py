@@ -28,6 +28,15 @@ def _numbers(degrees, effective):
     return answer
 
 
+def _at_other_bandwidth(keys, sigma):
+    return _numbers(_trace, _effective)(keys, sigma**2)
+
+
+def _not_normalised(keys, sigma):
+    kernel = np.exp(-((keys[:, None] - keys) ** 2) / (2 * sigma**2))
+    return _trace(kernel), _effective(kernel)
+
+
 def _trace(H):
     return float(np.trace(H))
 
@@ -54,6 +63,20 @@ register(
             "sigma": float(rng.uniform(0.3, 1.5)),
         },
         mistakes=[
+            Mistake(
+                _not_normalised,
+                "Those are the numbers of the kernel values. Attention weights are kernel values "
+                "divided by their sum, so that each row sums to 1.",
+            ),
+            Mistake(
+                _at_other_bandwidth,
+                "Those are the numbers for the bandwidth σ²: the library squares σ by itself.",
+            ),
+            Mistake(
+                _numbers(lambda H: float(np.sum(np.diag(H) ** 2)), _effective),
+                "The own weights were squared before they were added. The squares belong to the "
+                "second number only.",
+            ),
             Mistake(
                 _numbers(_trace, lambda H: np.sum(H**2, axis=1)),
                 "The sum of the squared weights is one over the effective number: with n equal "
@@ -133,6 +156,28 @@ def _right_but(loss):
     return answer
 
 
+def _inf_if_lonely(answer):
+    """A wrong answer that returns inf where a point has no other key."""
+
+    def careful(scores, values):
+        return answer(scores, values) if _hidden(scores).any(axis=1).all() else math.inf
+
+    return careful
+
+
+def _mistaken(weights, message):
+    """The mistake, whatever is done about a point without another key."""
+    wrong = _from_weights(weights)
+    return [Mistake(wrong, message), Mistake(_inf_if_lonely(wrong), message)]
+
+
+def _along_columns(scores):
+    """Row maxima and row sums without keepdims: NumPy lines them up with the columns."""
+    scores = np.where(_others(scores), scores, -math.inf)
+    kernel = np.exp(scores - scores.max(axis=1))
+    return kernel / kernel.sum(axis=1)
+
+
 def _plain(scores):
     """Without subtracting the maximum."""
     kernel = np.exp(scores) * _others(scores)
@@ -204,15 +249,20 @@ register(
             "values": rng.normal(size=6).tolist(),
         },
         mistakes=[
-            Mistake(
-                _from_weights(masked_softmax),
+            *_mistaken(
+                masked_softmax,
                 "That is the training error: each point votes on itself, with the best score of "
-                "its row. Hide the diagonal before you normalise.",
+                "its row. Hide the diagonal before you normalise (a score of 0 hides nothing).",
             ),
-            Mistake(
-                _from_weights(lambda s: masked_softmax(s) * _others(s)),
+            *_mistaken(
+                lambda s: masked_softmax(s) * _others(s),
                 "The own weight is gone, but the weights that remain no longer sum to 1. The "
                 "diagonal must be hidden before the rows are normalised.",
+            ),
+            *_mistaken(
+                _along_columns,
+                "The weights of a row do not sum to 1: the maxima or sums of the rows were lined "
+                "up with the columns. Give them the shape (n, 1), as keepdims=True does.",
             ),
             Mistake(
                 _right_but(lambda r: np.sum(r**2)),
@@ -253,8 +303,8 @@ register(
                 "Formula (4.6) is right on paper. Where an own weight rounds to 1 it divides 0 by "
                 "0. Remove the diagonal from the scores instead.",
             ),
-            Mistake(
-                _from_weights(_plain),
+            *_mistaken(
+                _plain,
                 "A row of very low scores gives 0/0: all exponentials round to 0, although the "
                 "weights exist. Subtract the row's maximum first, after the diagonal is hidden.",
             ),
@@ -335,8 +385,24 @@ def _ratio(answer, world, first):
 def _follows_values(answer):
     keys, values, queries, _ = _draw_world(*_WORLDS["0 to 5"], 0)
     one = _estimates(answer, queries, keys, values)
-    two = _estimates(answer, queries, keys, values[::-1])
+    two = _estimates(answer, queries, keys, 3 - values[::-1])
     return not np.allclose(one, two)
+
+
+def _chooses(answer):
+    """Whether the estimates of a sum differ from the sum of the estimates.
+
+    With a fixed hyperparameter they are linear in the values; with one chosen from them, not.
+    """
+    keys, values, queries, _ = _draw_world(*_WORLDS["0 to 5"], 0)
+    noise = 4 * np.random.default_rng(1).normal(size=len(keys))
+    parts = [_estimates(answer, queries, keys, v) for v in (values, noise)]
+    return not np.allclose(sum(parts), _estimates(answer, queries, keys, values + noise), rtol=1e-4)
+
+
+def _normalises(answer):
+    keys, _, queries, _ = _draw_world(*_WORLDS["0 to 5"], 0)
+    return np.allclose(_estimates(answer, queries, keys, np.full(len(keys), 2.0)), 2, atol=0.05)
 
 
 def _copies_values(answer):
@@ -347,6 +413,13 @@ def _copies_values(answer):
     )
 
 
+_FIXED = (
+    "It wins in all three worlds, but the values choose nothing: the estimates of a sum of two "
+    "data sets are the sums of their estimates, so the hyperparameter was fixed before any value "
+    "was seen. Noisier data would need a larger one. Let leave-one-out choose it."
+)
+
+
 def _judge_smoother(answer):
     if not callable(answer):
         return "The answer must be the function itself: better_smoother(queries, keys, values)."
@@ -354,7 +427,7 @@ def _judge_smoother(answer):
         return "Other values give the same estimates: your function must smooth the data it gets."
     ratios = {name: _ratio(answer, world, 100) for name, world in _WORLDS.items()}
     if all(ratio <= ENOUGH for ratio in ratios.values()):
-        return None
+        return None if _chooses(answer) else _FIXED
     found = ", ".join(f"{ratio:.2f} for keys from {name}" for name, ratio in ratios.items())
     if all(abs(ratio - 1) < 1e-6 for ratio in ratios.values()):
         return f"Your estimates are those of the plain smoother with σ = 1: error ratios {found}."
@@ -363,6 +436,8 @@ def _judge_smoother(answer):
             "At the keys your estimates repeat the values: when the hyperparameter was chosen, "
             "each point voted on itself."
         )
+    elif not _normalises(answer):
+        why = "Where all values are 2 the estimates are not 2: do the weights of a row sum to 1?"
     elif max(ratios.values()) > ENOUGH >= min(ratios.values()):
         why = "Better in places only: is a number fixed that the data should choose?"
     else:
@@ -377,7 +452,7 @@ register(
         title="A hyperparameter that pays",
         kind="design",
         judge=_judge_smoother,
-        seconds=30,
+        seconds=60,
     )
 )
 
@@ -432,6 +507,11 @@ def _judge_shrinking(answer):
         return None
     rate = np.polyfit(np.log(COUNTS), np.log(sigmas), 1)[0]
     found = f"Errors at n = {', '.join(map(str, COUNTS))}: {shown}; slope {slope:.2f}."
+    if rate < -0.95:
+        return (
+            f"{found} σ is proportional to 1/n, so the window keeps the same number of keys. (If "
+            "you meant a root: in Python n ** -1/k is (n ** -1)/k; put the exponent in brackets.)"
+        )
     if rate < -0.4:
         return f"{found} σ shrinks so fast that the effective number of keys grows too slowly."
     if rate > -0.15:
@@ -480,6 +560,10 @@ register(
                 lambda d: (1.0, 1 / (4 + d), 4 / (4 + d)),
                 "The best rate is right. The limit still forgets the dimension: the number of "
                 "keys in a window must grow, and that number is of order n σ to a power.",
+            ),
+            Mistake(
+                lambda d: (1 / d, 4 / (4 + d), 1 / (4 + d)),
+                "The numbers are right, but the last two are exchanged: first a, then r.",
             ),
             Mistake(
                 lambda d: (1 / d, 1 / (4 + d), 2 / (4 + d)),

@@ -1,5 +1,6 @@
 """Exercises of chapter 5: learning w. Torch is imported when an answer is checked, not before."""
 
+import inspect
 from functools import cache
 
 import numpy as np
@@ -120,6 +121,7 @@ register(
         title="The slope of the loss, by hand",
         kind="derive",
         prepare=_as_floats,
+        tolerance=1e-4,  # autograd in single precision is right as well
         reference=_slope_by_autograd,
         cases=[
             {"keys": [0, 1, 3], "values": [1, 2, 0], "sigma": 2.0},
@@ -284,6 +286,11 @@ register(
                 "Those are the values of w = 1/σ: return σ.",
             ),
             Mistake(
+                lambda **case: np.insert(_learn_sigma(**case), 0, case["sigma"])[:-1],
+                "The start stands there twice and the last step is missing: write σ down after "
+                "the update, not before.",
+            ),
+            Mistake(
                 lambda **case: _learn_sigma(**case)[1:],
                 "The steps are right, the start is missing: entry 0 is the σ you began with.",
             ),
@@ -337,11 +344,11 @@ def _learned():
 def _judge_learned(answer):
     if not isinstance(answer, dict) or not set(_NUMBERS) <= set(answer):
         return f"The answer must be a dict with {', '.join(_NUMBERS)} and the claims a to f."
-    if open_ := [name for name in _NUMBERS if answer[name] in (None, ...)]:
+    if open_ := [name for name in _NUMBERS if answer[name] is None or answer[name] is ...]:
         return f"Still open: {', '.join(open_)}."
     try:
         w, before, after = (float(answer[name]) for name in _NUMBERS)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):
         raise AnswerError(f"{', '.join(_NUMBERS)} must be numbers, one each.") from None
     return (
         _judge_w(w)
@@ -375,6 +382,13 @@ def _judge_keys(name, got, right):
         return None
     if np.isclose(got, 1 / right, rtol=0.03) or got < 1:
         return f"{name} is {got:.3g}: a number of keys is at least 1. It is 1 divided by Σα²."
+    if name == "keys_before" and np.isclose(got, _learned()[2], rtol=0.03):
+        return "keys_before is the number after training: before it, w = 1."
+    if name == "keys_after" and got > _learned()[1]:
+        return (
+            f"keys_after is {got:.4g}, more than before: a larger w should narrow the window. "
+            "Does sigma= get the bandwidth 1/w?"
+        )
     return (
         f"{name} is {got:.4g}, which is too {'large' if got > right else 'small'}: take "
         "1/Σα² of each row first, then the mean over the 50 queries."
@@ -405,7 +419,7 @@ def _judge_pooling(answer):
 
     if isinstance(answer, torch.nn.Module):
         raise AnswerError("That is a model already made: give the class, without brackets.")
-    model = answer() if callable(answer) else None
+    model = _made(answer) if callable(answer) else None
     if not isinstance(model, torch.nn.Module):
         made = type(answer if model is None else model).__name__
         raise AnswerError(
@@ -420,6 +434,19 @@ def _judge_pooling(answer):
     return _check_mean(model, keys, values) or _check_training(model) or _check_new(model)
 
 
+def _made(answer):
+    """What answer() makes; AnswerError in words when it wants arguments."""
+    try:
+        inspect.signature(answer).bind()
+    except TypeError as error:
+        raise AnswerError(
+            f"OwnPooling() must work without arguments ({error}): give them default values."
+        ) from None
+    except ValueError:  # no signature to be had
+        pass
+    return answer()
+
+
 def _check_shapes(model, keys, values):
     """AnswerError unless estimates are finite and (m,), for shared keys and for own ones."""
     import torch
@@ -428,7 +455,9 @@ def _check_shapes(model, keys, values):
         own = keys[:6].expand(m, 6), values[:6].expand(m, 6)
         for kind, given in (("(n,)", (keys, values)), ("(m, n)", own)):
             got = model(keys[:m] + 0.01, *given)
-            shape = tuple(getattr(got, "shape", ()))
+            if not isinstance(got, torch.Tensor):
+                raise AnswerError("forward must give a tensor, or training cannot follow it back.")
+            shape = tuple(got.shape)
             if shape != (m,):
                 raise AnswerError(
                     f"With m = {m} and keys of shape {kind} forward gives shape {shape}; "
@@ -457,7 +486,7 @@ def _check_mean(model, keys, values):
             )
         if not torch.allclose(model(at, keys, 2 * values), 2 * plain, atol=1e-5):
             return "With twice the values the estimates are not twice as large: no weighted mean."
-        if torch.allclose(plain, values.mean(), atol=1e-5):
+        if torch.allclose(plain, values.mean().to(plain.dtype), atol=1e-5):
             return "The untrained model gives the plain mean everywhere: it cannot see the query."
     return None
 
@@ -483,7 +512,10 @@ def _check_training(model):
     first, last = run.loss[[0, -1]]
     still = [n for n, p in model.named_parameters() if learning.torch.allclose(p, start[n])]
     if still:
-        return f"After {STEPS} steps {', '.join(still)} has not moved: does anything depend on it?"
+        return (
+            f"After {STEPS} steps {', '.join(still)} has not moved: does anything depend on it? "
+            "(A number added to all scores of a row cancels in the softmax.)"
+        )
     bound = 1.1 * leave_one_out_error(*_points(), sigma=1 / _learned()[0])
     if not last < first - 1e-4:
         return f"The loss went from {first:.4f} to {last:.4f}: training must make it smaller."

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from ..attention import masked_softmax, nadaraya_watson
-from .compare import Difference
+from .compare import Difference, detached
 from .engine import Exercise, Mistake, register, truth_table
 from .limits import AnswerError
 
@@ -15,10 +15,10 @@ _SENTENCE = np.array([[0, 0], [1, 0], [0, 1], [0, 2], [0, 0], [1, 1.0]])
 _ON = 3
 
 
-def _row(base=2.0, reach=1, power=1.0, plus=0.0, after=False):
+def _row(base=2.0, reach=1, power=1.0, plus=0.0, after=False, at=_ON):
     """Weights and output of "on"; the arguments are what can go wrong."""
-    away = np.abs(np.arange(6) - _ON)
-    kernel = base ** (_SENTENCE @ _SENTENCE[_ON]) * 2.0 ** (-power * away) + plus * 2.0**-away
+    away = np.abs(np.arange(6) - at)
+    kernel = base ** (_SENTENCE @ _SENTENCE[at]) * 2.0 ** (-power * away) + plus * 2.0**-away
     visible = away <= reach
     total = kernel.sum() if after else kernel[visible].sum()
     weights = np.where(visible, kernel, 0) / total
@@ -66,6 +66,18 @@ register(
             Mistake(
                 partial(_row, base=np.e),
                 "Those are powers of e. With the scale log 2 the kernel is a power of 2.",
+            ),
+            Mistake(
+                partial(_row, at=_ON - 1),
+                "That is the row of *sat*. Positions are counted from 0: *on* is the fourth word.",
+            ),
+            Mistake(
+                partial(_row, at=_ON + 1),
+                "That is the row of the second *the*. Positions are counted from 0.",
+            ),
+            Mistake(
+                tuple(np.round(part, 2) for part in _row()),
+                "Right to two decimals. Write fractions, such as 3 / 8, or more digits.",
             ),
         ],
     )
@@ -137,6 +149,11 @@ register(
                 partial(_sphere, lambda sigma, d: 1 / sigma**2),
                 "The dot product is multiplied where it must be divided: a small σ must make the "
                 "weights sharper.",
+            ),
+            Mistake(
+                partial(_sphere, lambda sigma, d: np.sqrt(d) * sigma**2),
+                "Divided by √d too. That scale belongs to a transformer's attention; here σ alone "
+                "sets the temperature.",
             ),
             Mistake(
                 partial(_sphere, lambda sigma, d: np.sqrt(d)),
@@ -252,6 +269,11 @@ _ATTENTION_MISTAKES = [
         "kernel 0?",
         hidden=0.0,
     ),
+    Mistake(
+        partial(_attend, hidden=-1e9, empty=None),
+        "Right but for the query that sees no key. A hidden score that is only very low hides "
+        "nothing where all keys have it: that query takes the mean of what it must not see.",
+    ),
     *_mistaken(
         "Normalised first, masked after: what is left of a row does not sum to 1. Hide the keys "
         "before the softmax.",
@@ -333,8 +355,8 @@ def _two_arrays(got, *shapes):
     if not isinstance(got, tuple | list) or len(got) != 2:
         raise AnswerError("Return two arrays: the queries, then the keys.")
     try:
-        arrays = [np.asarray(one, dtype=float) for one in got]
-    except (TypeError, ValueError):
+        arrays = [np.asarray(detached(one), dtype=float) for one in got]
+    except (TypeError, ValueError, RuntimeError):
         raise AnswerError("Return two arrays of numbers: the queries, then the keys.") from None
     for name, array, shape in zip(("queries", "keys"), arrays, shapes, strict=True):
         if array.shape != shape:
@@ -355,7 +377,7 @@ def _norms_differ(queries_plus, keys_plus, queries, keys):
     if not (np.isfinite(queries_plus).all() and np.isfinite(keys_plus).all()):
         return "An entry is infinite; every entry must be a finite number."
     before, after = queries @ keys.T, queries_plus @ keys_plus.T
-    if not np.allclose(before, after, atol=1e-8):
+    if not np.allclose(before, after, atol=1e-5):
         return Difference(
             "The dot products have changed. What must a query's new coordinate be, so that it "
             "adds nothing whatever the key has there?",
@@ -363,7 +385,7 @@ def _norms_differ(queries_plus, keys_plus, queries, keys):
             after,
         )
     new = np.linalg.norm(keys_plus, axis=1)
-    if np.allclose(new, new[0], atol=1e-8):
+    if np.allclose(new, new[0], atol=1e-5):
         return None
     extra = np.abs(keys_plus[:, -1])
     if np.allclose(extra, extra[0]):
@@ -438,6 +460,18 @@ register(
                 "That is for a sum of a query's and a key's component. A dot product adds up "
                 "their products.",
             ),
+            *(
+                Mistake(
+                    wrong,
+                    "One of the two sds has no part in it, or only its root. Both scale every "
+                    "product.",
+                )
+                for wrong in (
+                    lambda d, query_sd, key_sd: 1 / (query_sd * np.sqrt(d)),
+                    lambda d, query_sd, key_sd: 1 / (key_sd * np.sqrt(d)),
+                    lambda d, query_sd, key_sd: 1 / np.sqrt(d * query_sd * key_sd),
+                )
+            ),
             Mistake(
                 lambda d, query_sd, key_sd: 1 / (query_sd * key_sd),
                 "The number of components has no part in it: d terms vary more than one.",
@@ -498,6 +532,14 @@ def _shared_weights(tokens, W_q, W_k, W_v, W_o):
     return sum(weights @ tokens @ v @ o for v, o in zip(W_v, W_o, strict=True))
 
 
+def _glued(tokens, W_q, W_k, W_v, W_o):
+    """All heads at once, concatenated by a reshape that mixes tokens and heads."""
+    parts = [
+        _head_weights(tokens, q, k) @ tokens @ v for q, k, v in zip(W_q, W_k, W_v, strict=True)
+    ]
+    return np.stack(parts).reshape(len(tokens), -1) @ np.concatenate(W_o)
+
+
 def _draw_heads(rng):
     shapes = {"tokens": (4, 4), "W_q": (2, 4, 3), "W_k": (2, 4, 3)}
     shapes |= {"W_v": (2, 4, 2), "W_o": (2, 2, 4)}
@@ -542,6 +584,16 @@ register(
                 ).sum(0),
                 "The scale belongs to the components of a head's queries and keys, not to those "
                 "of the tokens.",
+            ),
+            Mistake(
+                lambda W_v, **maps: _heads(W_v=W_v, **maps, scale=1 / np.sqrt(W_v.shape[2])).sum(0),
+                "The scale belongs to the components of a head's queries and keys, not to those "
+                "of its values.",
+            ),
+            Mistake(
+                _glued,
+                "The heads' outputs were glued together in the wrong order: reshape runs over the "
+                "heads first. Each token needs its heads side by side.",
             ),
             Mistake(
                 lambda **case: _heads(**case, scale=1.0).sum(0),

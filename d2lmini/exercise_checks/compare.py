@@ -51,9 +51,15 @@ def differs(
         return Difference(OPEN, unfinished=True)
     if isinstance(expected, bool | str):
         return _plain_differ(got, expected, reveal)
+    if isinstance(got, tuple) and len(got) > 1 and differs(got[0], expected, tolerance) is None:
+        return Difference(f"There are {len(got)} results. The first is right: return it alone.")
     right = np.asarray(expected)
     if right.dtype.kind in "USO":
         return _texts_differ(got, right, reveal)
+    if (place := _none_among_numbers(got)) is not None:
+        return Difference(
+            f"Entry {place} is None. It must be a number; where there is no answer, np.nan."
+        )
     array, problem = as_numbers(got, right)
     tolerance = max(tolerance, coarseness(got))
     problem = problem or _shapes_differ(array, right)
@@ -64,6 +70,7 @@ def differs(
 def same(got: Any, other: Any, tolerance: float) -> bool:
     """Whether two results are equal, NaN where NaN."""
     if isinstance(other, tuple):
+        got = _taken_apart(got, other)
         return (
             isinstance(got, tuple | list)
             and len(got) == len(other)
@@ -118,8 +125,16 @@ def capital(message: str) -> str:
 
 def _is_open(got: Any) -> bool:
     if isinstance(got, list | tuple):
-        return any(g is None or g is ... for g in got[:1000])
+        some = got[:1000]
+        return any(g is ... for g in some) or (bool(some) and all(g is None for g in some))
     return got is None or got is ...
+
+
+def _none_among_numbers(got: Any) -> int | None:
+    """The place of the first None in a list that holds other things as well."""
+    if isinstance(got, list | tuple):
+        return next((i for i, g in enumerate(got[:1000]) if g is None), None)
+    return None
 
 
 def _no_numbers(got: Any) -> str:
@@ -168,6 +183,7 @@ def detached(got: Any) -> Any:
 
 def _tuples_differ(got, expected, tolerance, parts, reveal) -> Difference | None:
     names = parts or [f"part {i + 1}" for i in range(len(expected))]
+    got = _taken_apart(got, expected)
     if got is None or got is ...:
         return Difference(OPEN, unfinished=True)
     if not isinstance(got, tuple | list) or len(got) != len(expected):
@@ -183,6 +199,12 @@ def _tuples_differ(got, expected, tolerance, parts, reveal) -> Difference | None
             small = message if message.startswith("NaN") else message[:1].lower() + message[1:]
             return difference.saying(capital(f"{name}: {small}"))
     return None
+
+
+def _taken_apart(got: Any, expected: tuple) -> Any:
+    """An array that holds single numbers for a tuple of them, as a list."""
+    numbers = all(isinstance(one, int | float | np.number) for one in expected)
+    return list(got) if numbers and isinstance(got, np.ndarray) and got.ndim == 1 else got
 
 
 def _plain_differ(got, expected, reveal) -> Difference | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -187,7 +187,8 @@ def truth_table(expected: Mapping[str, bool], hint: str) -> Callable[[Any], str 
 
     def judge_statements(answer: Any) -> str | None:
         if not isinstance(answer, Mapping) or set(answer) != set(expected):
-            return f"The answer must be a dict: {', '.join(expected)}, each True or False."
+            must = f"The answer must be a dict: {', '.join(expected)}, each True or False."
+            return must + entries_amiss(answer, expected)
         if open_ := [k for k, v in answer.items() if v is None or v is ...]:
             return f"Still open: {', '.join(open_)}. Put True or False."
         if odd := [k for k, v in answer.items() if not isinstance(v, bool | np.bool_)]:
@@ -199,6 +200,20 @@ def truth_table(expected: Mapping[str, bool], hint: str) -> Callable[[Any], str 
         return None
 
     return judge_statements
+
+
+def entries_amiss(answer: Any, wanted: Iterable[str]) -> str:
+    """Which entries of a dict are missing, and which are too many; "" for anything else."""
+    if not isinstance(answer, Mapping):
+        return ""
+    missing = [str(name) for name in wanted if name not in answer]
+    extra = [str(name)[:20] for name in answer if name not in set(wanted)]
+    said = [
+        f" {what}: {', '.join(names[:8])}."
+        for what, names in (("Missing", missing), ("Not asked for", extra))
+        if names
+    ]
+    return "".join(said)
 
 
 def judge_parts(
@@ -214,7 +229,8 @@ def judge_parts(
 
     def judge_each(answer: Any) -> str | None:
         if not isinstance(answer, Mapping) or set(answer) != set(right):
-            return f"The answer must be a dict with the entries {', '.join(right)}."
+            must = f"The answer must be a dict with the entries {', '.join(right)}."
+            return must + entries_amiss(answer, right)
         if open_ := [name for name in right if answer[name] is None or answer[name] is ...]:
             return f"Still open: {', '.join(open_)}."
         for name, expected in right.items():
@@ -223,9 +239,10 @@ def judge_parts(
                 continue
             if difference.unfinished:
                 return f"Still open: {name}."
-            for wrong, message in slips.get(name, ()):
-                if same(answer[name], wrong, tolerance):
-                    return message
+            for close in (min(tolerance, 1e-6), tolerance):  # of two slips near it, the nearer
+                for wrong, message in slips.get(name, ()):
+                    if same(answer[name], wrong, close):
+                        return message
             message = difference.message
             return f"{name}: {message[:1].lower()}{message[1:]}"
         return None
@@ -274,7 +291,7 @@ def _judge_function(exercise: Exercise, answer: Any, cases: list[Mapping[str, An
         expected = exercise.reference(**exercise.arguments(case))
         outcome, bad = _judge_case(exercise, answer, case)
         if bad is not None:
-            return bad
+            return _none_later(bad, case) if outcomes and outcome.value is None else bad
         difference = differs(outcome.value, expected, exercise.tolerance, exercise.returns)
         outcomes.append((case, outcome.value, expected))
         if difference is not None and failed is None:
@@ -291,6 +308,14 @@ def _judge_function(exercise: Exercise, answer: Any, cases: list[Mapping[str, An
     return Result(exercise.name, DIFFERS, difference.message, difference, case, printed)
 
 
+def _none_later(bad: Result, case: Mapping[str, Any]) -> Result:
+    """The Result for a function that gave something in earlier cases and nothing in this one."""
+    if "returns nothing" not in bad.message:
+        return bad
+    message = "Here the function returns None, in other cases a result: a branch without return?"
+    return Result(bad.name, DIFFERS, message, None, case, bad.printed)
+
+
 def _judge_case(
     exercise: Exercise, answer: Any, case: Mapping[str, Any]
 ) -> tuple[Outcome, Result | None]:
@@ -303,7 +328,11 @@ def _judge_case(
         return outcome, Result(exercise.name, status, outcome.problem, None, case, outcome.printed)
     message = ""
     if outcome.value is None or outcome.value is ...:
-        message = "The function returns nothing yet: replace the ... and return the result."
+        message = (
+            "The function prints something and returns nothing: end it with return and the result."
+            if outcome.printed.strip()
+            else "The function returns nothing yet: replace the ... and return the result."
+        )
         return outcome, Result(exercise.name, NOT_YET, message, printed=outcome.printed)
     if hasattr(type(outcome.value), "__next__"):
         message = "The function gives a generator, which has computed nothing yet: return it all."

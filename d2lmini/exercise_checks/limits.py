@@ -43,6 +43,14 @@ _HINTS = {
 }
 
 
+_HINTS_BY_TEXT = {
+    "inhomogeneous": "Does a function give back two things? Take them apart: one, two = …",
+    "leaf Variable": "Make the update under torch.no_grad(), or on a detached copy.",
+    "could not be broadcast": "Print both shapes: which axis is missing?",
+    "truth value of an array": "An array is not one True or False: np.where decides by entry.",
+}
+
+
 class AnswerError(Exception):
     """Something is wrong with the reader's answer; the message says what, in words."""
 
@@ -110,7 +118,8 @@ def call(
         outcome.problem = "You stopped the check before it was over."
     elif late:
         outcome.problem = (
-            f"Stopped after {seconds:g} s without a result: is there a loop that never ends?"
+            f"Stopped after {seconds:g} s without a result: is there a loop that never ends, "
+            "or a very slow one?"
         )
     elif thread.error is not None:
         outcome.error = thread.error
@@ -262,6 +271,7 @@ def in_words(error: BaseException, whose: str = "The function") -> str:
         return f"{whose} calls itself without end (RecursionError){where}."
     hint = _HINTS.get(type(error).__name__, "")
     text = _text(error)
+    hint = next((more for part, more in _HINTS_BY_TEXT.items() if part in text), hint)
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return f"{whose} stopped with {what}{where}." + (f" {hint}" if hint else "")
 

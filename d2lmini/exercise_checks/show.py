@@ -97,7 +97,9 @@ def _as_written(value: Any) -> str:
         array = np.asarray(value)
         if array.dtype.kind in "biufc" and array.size:
             return _array_as_written(array)
-    return reprlib.Repr(maxother=LONGEST, maxstring=LONGEST).repr(value)
+    shorten = reprlib.Repr()  # its limits can be given as arguments from Python 3.12 on only
+    shorten.maxother = shorten.maxstring = LONGEST
+    return shorten.repr(value)
 
 
 def _array_as_written(array: np.ndarray) -> str:
