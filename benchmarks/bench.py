@@ -127,8 +127,10 @@ def page_of(explorer: widgets.base.Explorer) -> str:
 
 
 def explorer_of(name: str, n: int, m: int) -> widgets.base.Explorer | None:
-    """The explorer on n points with m queries; None if it is not about a sample."""
+    """The explorer on n points with m queries; None if it takes neither a sample nor tokens."""
     made = getattr(widgets, name)
+    if name == "Attention":
+        return made([f"word{i}" for i in range(n)], np.random.default_rng(0).normal(size=(n, 2)))
     if "sample" not in inspect.signature(made).parameters:
         return None
     explorer = made(data.sine_linear(n))
@@ -141,7 +143,8 @@ def redraw_times(browser: Browser) -> None:
     print("Sigma moved, picture redrawn (fastest, median and 95 % of 70 moves)")
     with tempfile.TemporaryDirectory() as folder:
         for name in widgets.__all__:
-            for n, m, budget in [(50, 500, 8), (2000, 201, 16)]:
+            tokens = name == "Attention"
+            for n, m, budget in [(12, 12, 8)] if tokens else [(50, 500, 8), (2000, 201, 16)]:
                 explorer = explorer_of(name, n, m)
                 if explorer is None:
                     continue
@@ -231,7 +234,8 @@ def first_visit(browser: Browser, page_name: str) -> tuple[dict[str, int], dict[
 
 
 def page_weights(browser: Browser) -> None:
-    pages = [SITE / "intro.html", *sorted((SITE / "chapters").glob("*.html"))]
+    pages = [SITE / "intro.html", *sorted(SITE.glob("chapters/*.html"))]
+    pages += sorted(SITE.glob("exercises/**/*.html"))
     pages = [page.relative_to(SITE).as_posix() for page in pages if page.exists()]
     print("First visit, compressed, lazily loaded figures apart (budget 700 kB)")
     if not pages:
