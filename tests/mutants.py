@@ -378,7 +378,7 @@ MUTANTS = [
         "d2lmini/exercise_checks/limits.py",
         "        while not thread.over and thread.is_alive()",
         "        while False and thread.is_alive()",
-        (CHECKS,),
+        (CHECKS, "-k", "loop_is_ended"),
     ),
     Mutant(
         "a check leaves other random numbers behind",
