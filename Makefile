@@ -14,13 +14,13 @@ help:  ## list the targets
 
 env:
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) not found: install Python 3.11, 3.12 or 3.13 (python.org/downloads)" >&2; exit 1; }
-	@$(PYTHON) book/environment.py
+	@$(PYTHON) -m tools.environment
 
 book: env  ## create .venv, run every notebook, build _build/html/index.html
-	@$(RUN) book/build.py
+	@$(RUN) -m tools.build
 
 test: book  ## run every test (builds the book first)
-	@$(RUN) tests/find_browser.py >/dev/null
+	@$(RUN) -m tools.find_browser >/dev/null
 	@$(RUN) -m pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg tests chapters exercises
 
 lab: env  ## open chapters and exercises in JupyterLab
@@ -30,25 +30,25 @@ serve: book  ## show the built book on http://127.0.0.1:8000
 	@$(RUN) -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
 notebooks: env  ## run every notebook in place and store its outputs in canonical form
-	@$(RUN) book/notebooks.py
+	@$(RUN) -m tools.notebooks
 
 exercises: env  ## write the exercise notebooks from exercises/solutions
-	@$(RUN) book/exercises.py
+	@$(RUN) -m tools.exercise_stubs
 
 mutants: env  ## break the code on purpose, one fault at a time: each must turn a test red
-	@$(RUN) tests/mutants.py
+	@$(RUN) -m tests.mutants
 
 bench: book  ## compare speed with peers, measure redraws and page weights
-	@$(RUN) benchmarks/bench.py
+	@$(RUN) -m benchmarks.bench
 
 pictures: book  ## draw the pictures for the README and for links, from the built book
-	@$(RUN) book/pictures.py
+	@$(RUN) -m tools.pictures
 
 repository: env  ## rewrite the repository's address everywhere: make repository URL=https://github.com/OWNER/NAME
-	@$(RUN) book/repository.py $(URL)
+	@$(RUN) -m tools.repository $(URL)
 
 test-colab: env  ## run every notebook in what Colab has, from its setup cell on
-	@$(RUN) tests/colab/run.py
+	@$(RUN) -m tests.colab.run
 
 clean:  ## remove everything that was built (.venv stays)
 	@rm -rf _build .pytest_cache .ruff_cache .hypothesis

@@ -1,15 +1,11 @@
 """For every test, notebooks included: surroundings, what is compared, no skips under CI."""
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent
-sys.path.insert(0, str(ROOT / "book"))
-
-from build import environment  # noqa: E402
+from tools import ROOT
+from tools.build import environment
 
 os.environ.update(environment(ROOT))
 os.environ.pop("MPLBACKEND", None)

@@ -18,16 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from ipywidgets.embed import dependency_state
+from playwright.sync_api import Browser, TimeoutError, sync_playwright
+from statsmodels.nonparametric.kernel_regression import KernelReg
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from find_browser import ARGUMENTS, find_browser  # noqa: E402
-from ipywidgets.embed import dependency_state  # noqa: E402
-from playwright.sync_api import Browser, TimeoutError, sync_playwright  # noqa: E402
-from statsmodels.nonparametric.kernel_regression import KernelReg  # noqa: E402
-
-from d2lmini import data, nadaraya_watson, select_bandwidth, widgets  # noqa: E402
+from d2lmini import data, nadaraya_watson, select_bandwidth, widgets
+from tools import ROOT
+from tools.find_browser import ARGUMENTS, find_browser
 
 SITE = ROOT / "_build" / "html"
 HOST = ROOT / "book" / "static" / "host"

@@ -9,14 +9,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import build
 import playwright
 import pytest
 from filelock import FileLock
-from find_browser import ARGUMENTS, NoBrowser, find_browser
 from playwright.sync_api import Browser, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools import ROOT, build
+from tools.find_browser import ARGUMENTS, NoBrowser, find_browser
+
 SITE = ROOT / "_build" / "html"
 
 

@@ -1,6 +1,6 @@
 """Break the code on purpose, one fault at a time: every fault must turn a test red.
 
-    .venv/bin/python tests/mutants.py [NAME ...]
+    .venv/bin/python -m tests.mutants [NAME ...]
 
 Works on a copy of the tree. A fault that only built pages show is built in as well. The tests named
 for a fault pass without it: that is checked first.
@@ -18,7 +18,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools import ROOT
+
 APART = shutil.ignore_patterns(
     ".git", ".venv", "__pycache__", ".pytest_cache", ".hypothesis", "work"
 )
@@ -36,8 +37,12 @@ class Mutant:
     build: bool = False
 
 
-EXPLORERS, CORE, JS = "tests/test_explorers.py", "tests/test_attention.py", "tests/test_js.py"
-DOT_PRODUCT, CHECKS = "tests/test_dot_product.py", "tests/test_exercise_checks.py"
+EXPLORERS, CORE, JS = (
+    "tests/explorers/test_explorers.py",
+    "tests/core/test_attention.py",
+    "tests/js/test_js.py",
+)
+DOT_PRODUCT, CHECKS = "tests/core/test_dot_product.py", "tests/exercises/test_exercise_checks.py"
 
 MUTANTS = [
     Mutant(
@@ -101,14 +106,14 @@ MUTANTS = [
         "d2lmini/positions.py",
         "abs(_distance(n)) / float(sigma)",
         "abs(_distance(n)) * float(sigma)",
-        ("tests/test_positions.py",),
+        ("tests/core/test_positions.py",),
     ),
     Mutant(
         "a token sees what comes after",
         "d2lmini/positions.py",
         "return distance <= 0",
         "return distance >= 0",
-        ("tests/test_positions.py",),
+        ("tests/core/test_positions.py",),
     ),
     Mutant(
         "weights not zeroed on empty windows",
@@ -150,56 +155,56 @@ MUTANTS = [
         "d2lmini/kernels.py",
         "xp.where(u <= 1, _constant(u), -math.inf)",
         "xp.where(u < 1, _constant(u), -math.inf)",
-        ("tests/test_kernels.py",),
+        ("tests/core/test_kernels.py",),
     ),
     Mutant(
         "Epanechnikov is triangular",
         "d2lmini/kernels.py",
         "_log((1 - u) * (1 + u), xp)",
         "_log(1 - u, xp)",
-        ("tests/test_kernels.py",),
+        ("tests/core/test_kernels.py",),
     ),
     Mutant(
         "variance for standard deviation of the noise",
         "d2lmini/data.py",
         "rng.normal(0, noise_sd, n)",
         "rng.normal(0, noise_sd**2, n)",
-        ("tests/test_data.py",),
+        ("tests/core/test_data.py",),
     ),
     Mutant(
         "heatmap with queries and keys swapped",
         "d2lmini/plots.py",
         "image = axis.pcolormesh(*edges, cells,",
         "image = axis.pcolormesh(*edges[::-1], cells.T,",
-        ("tests/test_plots.py",),
+        ("tests/core/test_plots.py",),
     ),
     Mutant(
         "each heatmap on a scale of its own",
         "d2lmini/plots.py",
         "vmin=0, vmax=top",
         "vmin=0, vmax=np.max(cells)",
-        ("tests/test_plots.py",),
+        ("tests/core/test_plots.py",),
     ),
     Mutant(
         "plots loaded with the package",
         "d2lmini/__init__.py",
         "from .kernels import KERNELS, Kernel",
         "from . import plots\nfrom .kernels import KERNELS, Kernel",
-        ("tests/test_package.py", "-k", "heavy"),
+        ("tests/core/test_package.py", "-k", "heavy"),
     ),
     Mutant(
         "palette not shipped",
         "pyproject.toml",
         'd2lmini = ["palette.json"]',
         "d2lmini = []",
-        ("tests/test_package.py", "-k", "every_file"),
+        ("tests/core/test_package.py", "-k", "every_file"),
     ),
     Mutant(
         "unexecuted cell",
         "chapters/02_nadaraya_watson.ipynb",
         '"execution_count": 12,',
         '"execution_count": null,',
-        ("tests/test_notebooks.py",),
+        ("tests/book/test_notebooks.py",),
     ),
     Mutant(
         "a stored output that the code does not print",
@@ -239,91 +244,91 @@ MUTANTS = [
         "d2lmini/bandwidth.py",
         "                if leave_out:\n                    weights[own] = 0.0\n",
         "",
-        ("tests/test_bandwidth.py",),
+        ("tests/core/test_bandwidth.py",),
     ),
     Mutant(
         "empty windows admitted in leave-one-out",
         "d2lmini/bandwidth.py",
         "np.where(np.isnan(squares), math.inf, squares / values.size)",
         "squares / values.size",
-        ("tests/test_bandwidth.py",),
+        ("tests/core/test_bandwidth.py",),
     ),
     Mutant(
         "worst bandwidth selected",
         "d2lmini/bandwidth.py",
         "    best = int(errors.argmin())",
         "    best = int(errors.argmax())",
-        ("tests/test_bandwidth.py",),
+        ("tests/core/test_bandwidth.py",),
     ),
     Mutant(
         "noise sd for its variance",
         "d2lmini/bandwidth.py",
         "variance[rows] = noise_sd**2 *",
         "variance[rows] = noise_sd *",
-        ("tests/test_bandwidth.py",),
+        ("tests/core/test_bandwidth.py",),
     ),
     Mutant(
         "local line without its slope",
         "d2lmini/attention.py",
         "tilt = share * (columns * offset).sum(0)",
         "tilt = 0.5 * share * (columns * offset).sum(0)",
-        ("tests/test_local_linear.py",),
+        ("tests/core/test_local_linear.py",),
     ),
     Mutant(
         "JavaScript leave-one-out keeps the point",
         "d2lmini/widgets/js/errors.js",
         "(values[i] * totals[i] - sums[i]) / (totals[i] + own)",
         "(values[i] * totals[i] - sums[i]) / totals[i]",
-        ("tests/test_widget_bandwidth.py",),
+        ("tests/explorers/test_widget_bandwidth.py",),
     ),
     Mutant(
         "causal mask upside down in JavaScript",
         "d2lmini/widgets/js/tokens.js",
         "causal: (i, j) => j <= i",
         "causal: (i, j) => j >= i",
-        ("tests/test_widget_attention.py",),
+        ("tests/explorers/test_widget_attention.py",),
     ),
     Mutant(
         "temperature sigma for sigma squared in JavaScript",
         "d2lmini/widgets/js/tokens.js",
         "(query, key) / sigma / sigma",
         "(query, key) / sigma",
-        ("tests/test_widget_attention.py",),
+        ("tests/explorers/test_widget_attention.py",),
     ),
     Mutant(
         "table of weights with queries and keys swapped",
         "d2lmini/widgets/js/sentence.js",
         "text(weights[i][j])",
         "text(weights[j][i])",
-        ("tests/test_explorer_attention.py",),
+        ("tests/explorers/test_explorer_attention.py",),
     ),
     Mutant(
         "learned w not squared",
         "d2lmini/learning.py",
         "squared = scaled**2 if queries",
         "squared = abs(scaled) if queries",
-        ("tests/test_learning.py",),
+        ("tests/core/test_learning.py",),
     ),
     Mutant(
         "softmax over the queries",
         "d2lmini/learning.py",
         "-squared / 2, dim=-1",
         "-squared / 2, dim=0",
-        ("tests/test_learning.py",),
+        ("tests/core/test_learning.py",),
     ),
     Mutant(
         "pairs keep the point itself",
         "d2lmini/learning.py",
         "(column >= torch.arange",
         "(column > torch.arange",
-        ("tests/test_learning.py",),
+        ("tests/core/test_learning.py",),
     ),
     Mutant(
         "summed loss for mean loss",
         "d2lmini/learning.py",
         "- values) ** 2).mean()",
         "- values) ** 2).sum()",
-        ("tests/test_learning.py",),
+        ("tests/core/test_learning.py",),
     ),
     Mutant(
         "dead slider in the built page",
@@ -349,7 +354,7 @@ MUTANTS = [
         '  const outside = document.createElement("script");\n'
         '  outside.src = "//example.org/count.js";\n'
         "  document.head.append(outside);",
-        ("tests/test_pages.py", "-k", "nothing_from_outside and intro"),
+        ("tests/book/test_pages.py", "-k", "nothing_from_outside and intro"),
         build=True,
     ),
     Mutant(
@@ -357,7 +362,7 @@ MUTANTS = [
         "d2lmini/widgets/base.py",
         'ipywidgets.jslink((self.sigma_slider, "value"), (view, "sigma"))',
         'ipywidgets.jsdlink((view, "sigma"), (self.sigma_slider, "value"))',
-        ("tests/test_widgets.py",),
+        ("tests/explorers/test_widgets.py",),
     ),
     Mutant(
         "any answer passes",
@@ -413,7 +418,7 @@ def run(copy: Path, *command: str) -> subprocess.CompletedProcess:
 
 def build(copy: Path) -> str:
     """Build the book of the copy; what went wrong, or nothing."""
-    done = run(copy, "book/build.py")
+    done = run(copy, "-m", "tools.build")
     return done.stderr[-400:] if done.returncode else ""
 
 

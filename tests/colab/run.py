@@ -1,6 +1,6 @@
 """Run every notebook as Google Colab would: what `make test-colab` runs.
 
-    .venv/bin/python tests/colab/run.py [NOTEBOOK ...]
+    .venv/bin/python -m tests.colab.run [NOTEBOOK ...]
 
 A clean environment gets what Colab has (requirements.txt beside this file). A stub stands for
 ``google.colab``, and git finds the repository's address at this clone. Each notebook runs from an
@@ -26,7 +26,8 @@ import yaml
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools import ROOT
+
 HERE = Path(__file__).parent
 ENVIRONMENT = ROOT / ".venv-colab"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

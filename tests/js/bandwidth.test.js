@@ -1,4 +1,4 @@
-// Properties of the errors of a bandwidth. Agreement with Python is in tests/test_widget_bandwidth.py.
+// Properties of the errors of a bandwidth. Agreement with Python is in tests/explorers/test_widget_bandwidth.py.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { errorCurves, errorsAtKeys, errorsAtQueries, lowest, readCurve, sigmaGrid } from "../../d2lmini/widgets/js/errors.js";

@@ -1,4 +1,4 @@
-// Properties of the explorers' mathematics. Agreement with Python is in tests/test_js.py.
+// Properties of the explorers' mathematics. Agreement with Python is in tests/js/test_js.py.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as maths from "../../d2lmini/widgets/js/maths.js";

@@ -1,0 +1,388 @@
+"""The built site as files, and the build itself: what is there, what faults and edits do."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from tools import ROOT, build, links
+
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+PAGES = [TOC["root"], *(c["file"] for part in TOC["parts"] for c in part["chapters"])]
+NOTEBOOKS = [page for page in PAGES if (ROOT / f"{page}.ipynb").exists()]
+#: page → names of its explorers
+EXPLORERS = {"intro": ["Smoother"], "chapters/02_nadaraya_watson": ["Smoother"]}
+
+each_page = pytest.mark.parametrize("name", PAGES)
+
+
+class Elements(HTMLParser):
+    """Every start tag of a page with its attributes, and the text inside <h1>."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str]]] = []
+        self.titles: list[str] = []
+        self._in_title = False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, {k: v or "" for k, v in attributes}))
+        if tag == "h1":
+            self.titles.append("")
+            self._in_title = True
+
+    def handle_endtag(self, tag):
+        self._in_title = self._in_title and tag != "h1"
+
+    def handle_data(self, data):
+        if self._in_title:
+            self.titles[-1] += data
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def text_of(site: Path, name: str) -> str:
+    return (site / f"{name}.html").read_text(encoding="utf-8")
+
+
+def article(text: str) -> str:
+    return text[text.index('<article class="bd-article">') : text.index("</article>")]
+
+
+def title_in_source(name: str) -> str:
+    """The first heading of a page's source."""
+    if name in NOTEBOOKS:
+        text = nbformat.read(ROOT / f"{name}.ipynb", as_version=4).cells[0].source
+    else:
+        text = (ROOT / f"{name}.md").read_text(encoding="utf-8")
+    return re.search(r"^# +(.+?) *$", text, flags=re.MULTILINE)[1]
+
+
+# -------------------------------------------------------------------------------- the site
+
+
+def test_every_chapter_is_in_the_table_of_contents():
+    chapters = [f"chapters/{file.stem}" for file in sorted((ROOT / "chapters").glob("*.ipynb"))]
+    assert chapters == [page for page in PAGES if page.startswith("chapters/")]
+
+
+def test_exactly_the_pages_of_the_table_of_contents(site):
+    there = {p.relative_to(site).with_suffix("").as_posix() for p in site.rglob("*.html")}
+    assert there == {*PAGES, "index", "search"}
+    assert len(PAGES) == len(set(PAGES)) >= 5
+
+
+@each_page
+def test_a_page_holds_what_its_source_says(site, name):
+    text = text_of(site, name)
+    elements = Elements(text)
+    (title,) = elements.titles
+    assert title.removesuffix("#").strip() == title_in_source(name)
+    assert (
+        html.escape(title.removesuffix("#").strip(), quote=False)
+        in re.search("<title>(.*?)</title>", text)[1]
+    )
+    words = re.sub(r"<[^>]+>", " ", article(text)).split()
+    assert len(words) > 80
+    assert elements.all("html")[0]["lang"] == "en"
+
+
+def test_the_landing_page_is_index_html(site):
+    assert text_of(site, "index") == text_of(site, TOC["root"])
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_explorers_are_in_the_page_with_their_state(site, name):
+    text = text_of(site, name)
+    (state,) = re.findall(
+        r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>',
+        text,
+        flags=re.DOTALL,
+    )
+    models = json.loads(state)["state"]
+    views = re.findall(
+        r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*?)</script>',
+        text,
+        flags=re.DOTALL,
+    )
+    assert len(views) >= len(EXPLORERS[name])
+    for view in map(json.loads, views):
+        assert view["model_id"] in models
+    modules = [model["state"]["_esm"] for model in models.values() if "_esm" in model["state"]]
+    assert len(modules) >= len(EXPLORERS[name])
+    assert any(model["model_name"] == "FloatLogSliderModel" for model in models.values())
+    assert any(model["model_name"] == "LinkModel" for model in models.values())
+
+
+@each_page
+def test_nothing_on_a_page_waits_for_a_kernel(site, name):
+    said = re.sub(r"<[^>]+>", " ", article(text_of(site, name)))
+    assert not re.search(
+        r"kernel (connection )?(is )?required|loading widget|error displaying widget", said, re.I
+    )
+    assert "require.min.js" not in text_of(site, name)
+    assert "thebe" not in text_of(site, name).lower()
+
+
+def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site):
+    assert links.check(site, ROOT) == []
+
+
+@pytest.mark.parametrize("name", [*PAGES, "search"])
+def test_mathjax_is_loaded_where_there_is_mathematics_and_only_there(site, name):
+    text = text_of(site, name)
+    scripts = [a for a in Elements(text).all("script") if "mathjax" in a.get("src", "").lower()]
+    assert len(scripts) == ('class="math ' in text)
+    assert all("async" in script for script in scripts)
+
+
+def test_mathematics_is_somewhere(site):
+    assert sum('class="math ' in text_of(site, name) for name in PAGES) >= 2
+
+
+@each_page
+def test_pictures_have_alt_text(site, name):
+    for image in Elements(article(text_of(site, name))).all("img"):
+        alt = image.get("alt", "")
+        assert len(alt.split()) >= 3, image
+        assert not re.search(r"[\\/]|\.(png|svg)$", alt), image
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_launch_and_download_links_of_a_chapter(site, name):
+    targets = [a.get("href", "") for a in Elements(text_of(site, name)).all("a")]
+    owner = CONFIG["repository"]["url"].removeprefix("https://github.com/")
+    assert f"https://colab.research.google.com/github/{owner}/blob/main/{name}.ipynb" in targets
+    assert f"https://mybinder.org/v2/gh/{owner}/main?urlpath=lab/tree/{name}.ipynb" in targets
+    (download,) = {t for t in targets if t.endswith(f"_sources/{name}.ipynb")}
+    fetched = nbformat.read((site / f"{name}.html").parent / download, as_version=4)
+    assert len(fetched.cells) == len(nbformat.read(ROOT / f"{name}.ipynb", as_version=4).cells)
+
+
+def test_the_theme_leaves_its_heavy_parts_at_home(site):
+    names = {path.name for path in (site / "_static").rglob("*")}
+    assert not {
+        name
+        for name in names
+        if "fontawesome" in name or name.startswith("fa-") or name.endswith(".map")
+    }
+    styles = "".join(p.read_text(encoding="utf-8") for p in (site / "_static").rglob("*.css"))
+    assert "fa-solid-900" not in styles
+
+
+def test_every_icon_that_a_page_uses_is_drawn(site):
+    style = (site / "_static" / "book.css").read_text(encoding="utf-8")
+    kinds = {"fa-solid", "fa-lg", "fa-regular", "fa-brands"}
+    for name in [*PAGES, "search"]:
+        for attributes in [
+            a for tag, a in Elements(text_of(site, name)).found if tag in ("i", "span")
+        ]:
+            for icon in set(re.findall(r"\bfa-[\w-]+", attributes.get("class", ""))) - kinds:
+                assert f".{icon} " in style, f"{name} shows {icon}, which book.css does not draw"
+
+
+# ------------------------------------------------------------------------- the link checker
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ('<a href="gone.html">x</a>', "broken link: gone.html does not exist"),
+        ('<a href="other.html#gone">x</a>', "no 'gone' there"),
+        ('<a href="#gone">x</a>', "no 'gone' there"),
+        ('<img src="gone.png" alt="a">', "gone.png does not exist"),
+        (
+            '<script src="https://cdn.example/x.js"></script>',
+            "loads https://cdn.example/x.js from elsewhere",
+        ),
+        ('<script src="//cdn.example/x.js"></script>', "from elsewhere"),
+        ('<script type="module">import "https://cdn.example/m.js"</script>', "m.js from elsewhere"),
+        ('<link rel="stylesheet" href="https://cdn.example/x.css">', "x.css from elsewhere"),
+        ('<link rel="preconnect" href="https://cdn.example">', "cdn.example from elsewhere"),
+        ('<img src="a.png" srcset="https://cdn.example/b.png 2x" alt="a">', "b.png from elsewhere"),
+        ('<p style="background: url(https://cdn.example/c.png)">x</p>', "c.png from elsewhere"),
+        ("<style>@import 'https://cdn.example/d.css';</style>", "d.css from elsewhere"),
+        ('<iframe src="https://cdn.example/e.html"></iframe>', "e.html from elsewhere"),
+    ],
+)
+def test_the_link_checker_sees(tmp_path, fault, told):
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "other.html").write_text('<h1 id="here">x</h1>', encoding="utf-8")
+    page = tmp_path / "page.html"
+    right = (
+        '<a href="other.html#here">x</a><a href="https://example.org">x</a><p id="top"></p>'
+        '<a href="mailto:a@b.c">x</a><img src="data:image/png;base64,AA" alt="a">'
+        '<img src="a.png" alt="a"><a href="#top">x</a>'
+    )
+    page.write_text(right, encoding="utf-8")
+    (tmp_path / "page.md").write_text("", encoding="utf-8")
+    assert links.check(tmp_path, tmp_path) == []
+    page.write_text(right + fault, encoding="utf-8")
+    (problem,) = links.check(tmp_path, tmp_path)
+    assert problem.startswith("page.md: ")
+    assert told in problem
+
+
+def test_the_link_checker_reads_style_sheets(tmp_path):
+    (tmp_path / "x.css").write_text(
+        "a{background:url('https://e.org/f.woff')} b{src:url(no.woff)}", encoding="utf-8"
+    )
+    elsewhere, missing = links.check(tmp_path)
+    assert elsewhere == "x.css: loads https://e.org/f.woff from elsewhere"
+    assert missing == "x.css: no.woff does not exist"
+
+
+# -------------------------------------------------------------------------------- the build
+
+
+@pytest.fixture(scope="module")
+def small_book(tmp_path_factory) -> Path:
+    """A book of three pages with this book's settings and a package of its own."""
+    book = tmp_path_factory.mktemp("book")
+    shutil.copytree(ROOT / "book", book / "book", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("_config.yml", "requirements.txt"):
+        shutil.copy(ROOT / name, book)
+    (book / "d2lmini").mkdir()
+    (book / "d2lmini" / "__init__.py").write_text("answer = 41\n", encoding="utf-8")
+    (book / "chapters").mkdir()
+    write(book)
+    return book
+
+
+def write(
+    book: Path,
+    *,
+    cell: str = "import d2lmini\nprint('the answer is', d2lmini.answer)",
+    link: str = "more.md#there",
+    pages: tuple[str, ...] = ("chapters/one", "more"),
+) -> None:
+    """(Re)write the pages of the small book."""
+    toc = {"format": "jb-book", "root": "intro", "chapters": [{"file": page} for page in pages]}
+    (book / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
+    (book / "intro.md").write_text(f"# Small\n\n[more]({link})\n", encoding="utf-8")
+    (book / "more.md").write_text('# More\n\n<a id="there"></a> Here, $x^2$.\n', encoding="utf-8")
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell("# One\n\nText.", id="title"),
+            nbformat.v4.new_code_cell(cell, id="cell"),
+        ],
+        metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        },
+    )
+    nbformat.write(notebook, book / "chapters" / "one.ipynb")
+
+
+def run(book: Path) -> tuple[int, str, float]:
+    """Build the small book; exit status, everything said, seconds."""
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "tools.build", "--source", book]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        text=True,
+        encoding="utf-8",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=300,
+    )
+    return done.returncode, done.stdout, time.perf_counter() - started
+
+
+def test_a_missing_page_fails_and_is_named(small_book):
+    write(small_book, pages=("chapters/one", "more", "chapters/gone"))
+    status, said, _ = run(small_book)
+    assert status != 0
+    assert re.search(r"error: _toc.yml: there is no page 'chapters/gone'", said)
+    assert not (small_book / "_build" / "html").exists()
+
+
+def test_faults_fail_and_are_named_again_and_again(small_book):
+    write(small_book, cell="values = [1]\nvalues[3]", link="gone.md")
+    for _ in range(2):
+        status, said, _ = run(small_book)
+        assert status != 0
+        assert (
+            "error: chapters/one.ipynb: a cell failed: IndexError: list index out of range" in said
+        )
+        assert re.search(r"error: intro\.md, line 3: broken link: 'gone\.md'", said)
+        assert "2 problems" in said
+        assert not (small_book / "_build" / "html").exists()
+
+
+def test_a_missing_anchor_and_a_raw_link_are_named(small_book):
+    write(small_book, link="more.md#nowhere")
+    status, said, _ = run(small_book)
+    assert status != 0
+    assert re.search(
+        r"error: intro\.md, line 3: broken link: page 'more' has no anchor 'nowhere'", said
+    )
+    write(small_book)
+    with (small_book / "more.md").open("a", encoding="utf-8") as file:
+        file.write('\n<a href="away.html">x</a>\n')
+    status, said, _ = run(small_book)
+    assert status != 0
+    assert "error: more.md: broken link: away.html does not exist" in said
+
+
+def test_build_again_edit_and_delete(small_book):
+    cell = "import d2lmini as d\nprint('the answer is', d.answer)"
+    write(small_book, cell=cell)
+    html = small_book / "_build" / "html"
+    status, said, _ = run(small_book)
+    assert status == 0, said
+    assert "running  chapters/one.ipynb" in said
+    assert said.rstrip().endswith(str(html / "index.html"))
+    assert "the answer is 41" in text_of(html, "chapters/one")
+
+    status, said, seconds = run(small_book)
+    assert (status, seconds < 10) == (0, True)
+    assert said.startswith("Nothing has changed")
+    assert said.rstrip().endswith(str(html / "index.html"))
+
+    (small_book / "d2lmini" / "__init__.py").write_text("answer = 42\n", encoding="utf-8")
+    pages = ("chapters/one",)
+    write(small_book, cell=cell, pages=pages, link="chapters/one.ipynb")
+    (small_book / "more.md").unlink()
+    status, said, _ = run(small_book)
+    assert status == 0, said
+    assert "the answer is 42" in text_of(html, "chapters/one")
+    assert not (html / "more.html").exists()
+
+    (small_book / "intro.md").write_text("# Small\n\nOther words.\n", encoding="utf-8")
+    status, said, _ = run(small_book)
+    assert status == 0, said
+    assert "running" not in said
+    assert "Other words" in text_of(html, "intro")
+
+
+def test_the_stamp_sees_every_input_and_no_test(tmp_path):
+    for name in (
+        "a.md",
+        "book/x.css",
+        "d2lmini/w/x.js",
+        "tests/t.py",
+        ".venv/x",
+        "_build/x",
+        "d2lmini/__pycache__/x.pyc",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1", encoding="utf-8")
+    seen = {path.relative_to(tmp_path).as_posix() for path in build.inputs(tmp_path)}
+    assert seen == {"a.md", "book/x.css", "d2lmini/w/x.js"}
+    assert {path.name for path in build.code(tmp_path)} == {"x.js"}
+    before = build.hash_of(build.inputs(tmp_path), tmp_path)
+    (tmp_path / "book" / "x.css").rename(tmp_path / "book" / "y.css")
+    assert build.hash_of(build.inputs(tmp_path), tmp_path) != before
