@@ -7,7 +7,7 @@ RUN := .venv/Scripts/python.exe
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help env book test test-colab lab serve notebooks exercises mutants bench pictures repository clean
+.PHONY: help env book check test test-colab lab serve notebooks exercises mutants bench pictures repository clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -19,9 +19,12 @@ env:
 book: env  ## create .venv, run every notebook, build _build/html/index.html
 	@$(RUN) -m tools.build
 
-test: book  ## run every test (builds the book first)
+check: env  ## the tests of daily work, in a minute: the core, the form of notebooks, lint
+	@$(RUN) -m pytest -n 2 -m "not slow and not browser and not site" tests
+
+test: env  ## run every test: notebooks cell by cell, then the book that they make, then the rest
 	@$(RUN) -m tools.find_browser >/dev/null
-	@$(RUN) -m pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg tests chapters exercises
+	@$(RUN) -m tools.every_test
 
 lab: env  ## open chapters and exercises in JupyterLab
 	@$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/chapters/01_average_pooling.ipynb

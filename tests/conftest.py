@@ -18,6 +18,15 @@ from tools import ROOT, build
 from tools.find_browser import ARGUMENTS, NoBrowser, find_browser
 
 SITE = ROOT / "_build" / "html"
+#: What a test asks for that says where it belongs: `make check` leaves these out.
+MARKED_BY = {"site": "site", "browser": "browser", "browser_path": "browser"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need the built book or a browser."""
+    for item in items:
+        for fixture in MARKED_BY.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(MARKED_BY[fixture])
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tools import ROOT, links
+from tools.execution import drop_stale_cache
 
 APART = {"_build", "tests", "benchmarks", "node_modules", "__pycache__", "build", "dist"}
 PAGES_AND_SETTINGS = {".md", ".ipynb", ".bib", ".yml", ".txt", ".svg", ".png"}
@@ -253,7 +254,7 @@ def fail(problems: list[str], report: Report | None, source: Path) -> int:
 def build(source: Path) -> int:
     """Build the book in source; the exit status."""
     folder = source / "_build"
-    site, work, stamp, cache = (folder / n for n in ("html", "work", ".built", ".jupyter_cache"))
+    site, work, stamp = (folder / n for n in ("html", "work", ".built"))
     index = site / "index.html"
     now = hash_of(inputs(source), source)
     if read(stamp) == now and index.exists():
@@ -262,12 +263,8 @@ def build(source: Path) -> int:
     stamp.unlink(missing_ok=True)
     started = time.time()
 
-    code_now, code_stamp = hash_of(code(source), source), folder / ".executed-with"
-    if read(code_stamp) != code_now:
-        if cache.exists():
-            print("d2lmini or requirements.txt has changed: every notebook runs again", flush=True)
-            shutil.rmtree(cache)
-        code_stamp.write_text(code_now, encoding="utf-8")
+    if drop_stale_cache(source, hash_of(code(source), source)):
+        print("d2lmini or requirements.txt has changed: every notebook runs again", flush=True)
 
     if problems := missing_pages(source):
         return fail(problems, None, source)
