@@ -11,6 +11,9 @@ from tools.execution import Recorder, drop_stale_cache
 
 os.environ.update(environment(ROOT))
 os.environ.pop("MPLBACKEND", None)
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # two workers, two cores: more threads wait for each other
 
 #: Pictures are never compared: they differ by machine. Tables are compared as text, not as HTML.
 NOT_COMPARED = ("text/html", "image/svg+xml", "application/vnd.jupyter.widget-view+json")

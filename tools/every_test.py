@@ -2,9 +2,9 @@
 
     .venv/bin/python -m tools.every_test
 
-First nbval executes every notebook, cell by cell against its stored output. What it executed is what
-the book is then built from, so no notebook runs twice. Then all other tests, those of the built pages
-among them. A step that fails does not keep the next ones from running.
+First nbval executes every notebook, cell by cell against its stored output. The book is then built
+from what it executed, so no notebook runs twice. Then come all other tests, those of the built
+pages among them. A step that fails does not keep the next ones from running.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import time
 
 from tools import ROOT
 
-TWO = ("-m", "pytest", "-n", "2", "--dist", "loadfile")
+TWO = ("-m", "pytest", "-n", "2", "--dist")
 STEPS = {
-    "notebooks": (*TWO, "--nbval", "chapters", "exercises"),
+    "notebooks": (*TWO, "loadfile", "--nbval", "chapters", "exercises"),
     "book": ("-m", "tools.build"),
-    "tests": (*TWO, "tests"),
+    "tests": (*TWO, "worksteal", "tests"),
 }
 
 

@@ -62,8 +62,9 @@ class Recorder:
         runs = [run for run in self.cells.values() if has(run, "execute_input")]
         if len(runs) != len(code):
             return None
-        client = NotebookClient(notebook)
+        client = NotebookClient(notebook, record_timing=False)
         client.reset_execution_trackers()
+        client.clear_before_next_output = False
         for (index, cell), run in zip(code, runs, strict=True):
             cell.outputs, cell.execution_count = [], None
             expected = "raises-exception" in cell.metadata.get("tags", [])

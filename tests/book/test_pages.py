@@ -1,12 +1,23 @@
-"""Every built page in a real browser: nothing from outside, nothing missing, no errors, phones."""
+"""Every built page in a real browser: nothing from outside, no errors, phones, accessibility.
+
+A page is opened once over http for all of its tests, and once from its file.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
 
+from tests.book.axe import RULES, one_of_each_token
 from tools import ROOT
 
 SITE = ROOT / "_build" / "html"
 PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
 READY = "document.documentElement.dataset.widgets !== undefined"
+LAPTOP, PHONES = {"width": 1280, "height": 900}, (360, 390)
 
 
 def test_there_are_pages():
@@ -14,63 +25,94 @@ def test_there_are_pages():
     assert "chapters/02_nadaraya_watson.html" in PAGES
 
 
-def visit(page, address):
-    """Open a page and scroll to its end; return what went wrong on the way."""
-    wrong = []
-    page.on("request", lambda r: inside(r.url, address) or wrong.append(f"request to {r.url}"))
-    page.on("response", lambda r: r.status < 400 or wrong.append(f"{r.status} {r.url}"))
-    page.on("requestfailed", lambda r: wrong.append(f"failed {r.url}"))
-    page.on("pageerror", lambda e: wrong.append(f"error {e}"))
-    page.on(
-        "console",
-        lambda m: m.type not in ("error", "warning") or wrong.append(f"{m.type} {m.text}"),
-    )
-    page.goto(address)
-    page.wait_for_function(READY)
-    page.mouse.wheel(0, 100_000)
-    page.wait_for_load_state("networkidle")
-    return wrong
+@dataclass
+class Visit:
+    """A page of the site in the browser, and what went wrong since it was opened."""
+
+    page: Page
+    wrong: list[str] = field(default_factory=list)
+
+    def open(self, address: str) -> None:
+        """Open a page and scroll to its end."""
+        page, note = self.page, self.wrong.append
+        page.on("request", lambda r: inside(r.url, address) or note(f"request to {r.url}"))
+        page.on("response", lambda r: r.status < 400 or note(f"{r.status} {r.url}"))
+        page.on("requestfailed", lambda r: note(f"failed {r.url}"))
+        page.on("pageerror", lambda e: note(f"error {e}"))
+        page.on(
+            "console",
+            lambda m: m.type not in ("error", "warning") or note(f"{m.type} {m.text}"),
+        )
+        page.goto(address)
+        page.wait_for_function(READY)
+        page.mouse.wheel(0, 100_000)
+        page.wait_for_load_state("networkidle")
+
+    def needs_nothing_and_says_nothing(self) -> None:
+        assert self.wrong == []
+        assert self.page.evaluate("document.documentElement.dataset.widgets") == "ready"
+        assert self.page.get_by_role("heading", level=1).count() == 1
 
 
-def inside(url, address):
+def inside(url: str, address: str) -> bool:
     home = "file://" if address.startswith("file:") else "/".join(address.split("/")[:3])
     return url.startswith((home, "data:", "blob:"))
 
 
-@pytest.mark.parametrize("scheme", ["http", "file"])
+@pytest.fixture(scope="module", params=PAGES)
+def visit(request, browser, site_url) -> Iterator[Visit]:
+    """One page, opened once for all tests that take this fixture."""
+    page = browser.new_page(color_scheme="light", viewport=LAPTOP, has_touch=True)
+    made = Visit(page)
+    made.open(site_url + request.param)
+    yield made
+    page.close()
+
+
+def test_a_page_needs_nothing_from_outside_and_says_nothing(visit):
+    visit.needs_nothing_and_says_nothing()
+
+
+def test_code_does_not_scroll_sideways_on_a_laptop(visit):
+    wide = visit.page.evaluate(
+        "[...document.querySelectorAll('article pre')]"
+        ".filter(p => p.scrollWidth > p.clientWidth + 1).map(p => p.innerText.slice(0, 80))"
+    )
+    assert not wide
+
+
+@pytest.mark.parametrize("width", PHONES)
+def test_a_page_fits_a_phone(visit, width):
+    visit.page.set_viewport_size({"width": width, "height": 800})
+    try:
+        visit.page.wait_for_timeout(200)
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    finally:
+        visit.page.set_viewport_size(LAPTOP)
+
+
+def test_a_page_has_no_accessibility_violations(visit):
+    """Last, for it opens every fold and takes colours of code out that stand there twice."""
+    page = visit.page
+    page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    one_of_each_token(page)
+    for scheme, rules in RULES.items():
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+        page.wait_for_timeout(300)
+        options = {"runOnly": rules, "resultTypes": ["violations"]}
+        found = Axe().run(page, options=options).response["violations"]
+        told = [(v["id"], v["help"], [n["target"] for n in v["nodes"]][:3]) for v in found]
+        assert not told, json.dumps([scheme, *told], indent=1)
+    assert visit.wrong == []
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_needs_nothing_from_outside_and_says_nothing(browser, site, site_url, name, scheme):
+def test_a_page_opened_as_a_file_needs_nothing_either(browser, site, name):
     page = browser.new_page()
     try:
-        address = f"{site_url}{name}" if scheme == "http" else (site / name).as_uri()
-        assert visit(page, address) == []
-        assert page.evaluate("document.documentElement.dataset.widgets") == "ready"
-        assert page.get_by_role("heading", level=1).count() == 1
+        visit = Visit(page)
+        visit.open((site / name).as_uri())
+        visit.needs_nothing_and_says_nothing()
     finally:
         page.close()
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_fits_a_phone(browser, site_url, name):
-    page = browser.new_page(viewport={"width": 360, "height": 800}, has_touch=True)
-    try:
-        page.goto(site_url + name)
-        page.wait_for_function(READY)
-        for width in (360, 390):
-            page.set_viewport_size({"width": width, "height": 800})
-            page.wait_for_timeout(200)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-    finally:
-        page.close()
-
-
-def test_code_does_not_scroll_sideways_on_a_laptop(browser, site_url):
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    for name in PAGES:
-        page.goto(site_url + name)
-        wide = page.evaluate(
-            "[...document.querySelectorAll('article pre')]"
-            ".filter(p => p.scrollWidth > p.clientWidth + 1).map(p => p.innerText.slice(0, 80))"
-        )
-        assert not wide, (name, wide)
-    page.close()

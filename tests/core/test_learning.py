@@ -386,7 +386,7 @@ def test_the_bar_counts_and_is_wiped_from_the_terminal(capsys):
 
 
 def test_the_bar_leaves_nothing_in_a_stored_notebook(tmp_path):
-    import notebooks
+    from tools import notebooks
 
     source = (
         "import time\nfrom d2lmini.learning import bar\nprint('before')\n"

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from d2lmini.widgets import Attention
-from tests.book.test_accessibility import RULES
+from tests.book.axe import RULES
 from tests.explorers.test_explorers import picture, readouts, sigma_slider
 from tests.explorers.test_widget_attention import POINTS, TOKENS, in_python
 from tools import ROOT
