@@ -6,6 +6,8 @@ ifeq ($(OS),Windows_NT)
 RUN := .venv/Scripts/python.exe
 endif
 
+DAILY := tests/core tests/js tests/book/test_notebooks.py tests/book/test_mutants.py tests/book/test_style.py
+
 .DEFAULT_GOAL := help
 .PHONY: help env book check test test-colab lab serve notebooks exercises mutants bench pictures repository clean
 
@@ -19,8 +21,8 @@ env:
 book: env  ## create .venv, run every notebook, build _build/html/index.html
 	@$(RUN) -m tools.build
 
-check: env  ## the tests of daily work, in a minute: the core, the form of notebooks, lint
-	@$(RUN) -m pytest -n 2 -m "not slow and not browser and not site" tests
+check: env  ## the tests of daily work, in a minute: the core, lint, the form of notebooks, mutants
+	@$(RUN) -m pytest -n 2 --dist worksteal -m "not slow and not browser and not site" $(DAILY)
 
 test: env  ## run every test: notebooks cell by cell, then the book that they make, then the rest
 	@$(RUN) -m tools.find_browser >/dev/null
