@@ -11,12 +11,12 @@ from .attention import (
     EmptyWindowWarning,
     attention_pooling,
     dot_product_attention,
-    local_linear,
     masked_softmax,
     nadaraya_watson,
 )
 from .bandwidth import leave_one_out_error, rule_of_thumb, select_bandwidth
 from .kernels import KERNELS, Kernel
+from .local_line import local_linear
 
 __version__ = "0.1.0"
 
@@ -46,6 +46,7 @@ _SUBMODULES = (
     "learning",
     "plots",
     "positions",
+    "progress_bar",
     "widgets",
 )
 _EXERCISES = ("check", "progress")

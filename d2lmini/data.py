@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .arguments import not_negative, whole
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -36,7 +38,7 @@ class Sample:
 def sine_power(n: int = 50, noise_sd: float = 0.5, seed: int = 0) -> Sample:
     """y = 2 sin x + x^0.8 + e, x uniform on (0, 5); queries 0, 0.1, ..., 4.9.
 
-    Errors: ValueError for n < 1 or a negative noise_sd. Chapters 1 and 2.
+    Errors: ValueError naming n, noise_sd or seed. Chapters 1 and 2.
     """
     return _draw("sine_power", _two_sin_plus_power, 5.0, np.arange(50) / 10, n, noise_sd, seed)
 
@@ -44,7 +46,7 @@ def sine_power(n: int = 50, noise_sd: float = 0.5, seed: int = 0) -> Sample:
 def sine(n: int = 40, noise_sd: float = 1.0, seed: int = 0) -> Sample:
     """y = 2 sin x + e, x uniform on (0, 6); 500 queries from 0 to 6.
 
-    Errors: ValueError for n < 1 or a negative noise_sd. Chapter 2, nearest neighbours.
+    Errors: ValueError naming n, noise_sd or seed. Chapter 2, nearest neighbours.
     """
     return _draw("sine", _two_sin, 6.0, np.linspace(0, 6, 500), n, noise_sd, seed)
 
@@ -52,29 +54,35 @@ def sine(n: int = 40, noise_sd: float = 1.0, seed: int = 0) -> Sample:
 def sine_linear(n: int = 40, noise_sd: float = 1.0, seed: int = 0) -> Sample:
     """y = 2 sin x + x + e, x uniform on (0, 5); queries 0, 0.1, ..., 4.9.
 
-    Errors: ValueError for n < 1 or a negative noise_sd. Chapters 3 and 4.
+    Errors: ValueError naming n, noise_sd or seed. Chapters 3 and 4.
     """
     return _draw("sine_linear", _two_sin_plus_x, 5.0, np.arange(50) / 10, n, noise_sd, seed)
 
 
-def _two_sin_plus_power(x):
+def _two_sin_plus_power(x: np.ndarray) -> np.ndarray:
     return 2 * np.sin(x) + x**0.8
 
 
-def _two_sin(x):
+def _two_sin(x: np.ndarray) -> np.ndarray:
     return 2 * np.sin(x)
 
 
-def _two_sin_plus_x(x):
+def _two_sin_plus_x(x: np.ndarray) -> np.ndarray:
     return 2 * np.sin(x) + x
 
 
-def _draw(name, f, end, queries, n, noise_sd, seed) -> Sample:
-    if n < 1:
-        raise ValueError(f"n is {n!r}; it must be at least 1")
-    if not 0 <= noise_sd < np.inf:
-        raise ValueError(f"noise_sd is {noise_sd!r}; it must be finite and not negative")
+def _draw(
+    name: str,
+    f: Callable[[np.ndarray], np.ndarray],
+    end: float,
+    queries: np.ndarray,
+    n: int,
+    noise_sd: float,
+    seed: int,
+) -> Sample:
+    n, seed = whole("n", n, least=1), whole("seed", seed)
+    noise_sd = not_negative("noise_sd", noise_sd)
     rng = np.random.default_rng(seed)
     keys = np.sort(rng.uniform(0, end, n))
     values = f(keys) + rng.normal(0, noise_sd, n)
-    return Sample(name, keys, values, queries, f(queries), float(noise_sd), (0.0, end), f)
+    return Sample(name, keys, values, queries, f(queries), noise_sd, (0.0, end), f)

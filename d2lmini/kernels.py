@@ -8,8 +8,15 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+#: A NumPy array or a torch tensor; what comes in decides what goes out.
+Array = Union[np.ndarray, "torch.Tensor"]
 
 
 @dataclass(frozen=True)
@@ -20,16 +27,18 @@ class Kernel:
     the line, None if there is none. formula: K in LaTeX.
     log_ratio: for infinite support, log K(u) - log K(t) from the gap u - t and the middle
     (u + t) / 2: exact where both logarithms are huge. Without it the scores are subtracted.
+    power: p where log K(c u) = c^p log K(u), as for the Gaussian (2) and Laplace (1); else None.
     """
 
     name: str
-    score: Callable
+    score: Callable[[Array], Array]
     support: float
     sd: float | None
     formula: str
-    log_ratio: Callable | None = None
+    log_ratio: Callable[[Array, Array], Array] | None = None
+    power: int | None = None
 
-    def __call__(self, u):
+    def __call__(self, u: Array) -> Array:
         """K(u), of the shape of u."""
         scores = self.score(u)
         return namespace(scores).exp(scores)
@@ -38,19 +47,25 @@ class Kernel:
         return f"Kernel({self.name!r}, support={self.support:g}, K(u) = {self.formula})"
 
 
-def namespace(*arrays):
+def namespace(*arrays: Any) -> Any:
     """The library of the arrays: torch if one is a tensor, else NumPy. Never imports torch."""
     torch = sys.modules.get("torch")
     tensor = torch is not None and any(isinstance(array, torch.Tensor) for array in arrays)
     return torch if tensor else np
 
 
-def _size(u):
-    """|u| as a floating array, and its library."""
+def _floating(u):
+    """u as a floating array, and its library."""
     xp = namespace(u)
     u = np.asarray(u) if xp is np else u
     floating = u.is_floating_point() if xp is not np else u.dtype.kind == "f"
-    return xp.abs(u if floating else u / 1), xp
+    return (u if floating else u / 1), xp
+
+
+def _size(u):
+    """|u| as a floating array, and its library."""
+    u, xp = _floating(u)
+    return xp.abs(u), xp
 
 
 def _log(x, xp):
@@ -60,9 +75,13 @@ def _log(x, xp):
 
 
 def _gaussian(u):
-    u, _ = _size(u)
-    with np.errstate(over="ignore"):
-        return -u * u / 2
+    u, _ = _floating(u)
+    with np.errstate(over="ignore", under="ignore"):
+        return -0.5 * u * u
+
+
+def _gaussian_ratio(gap, middle):
+    return -gap * middle
 
 
 def _constant(u):
@@ -97,16 +116,20 @@ def _laplace(u):
     return -u
 
 
+def _laplace_ratio(gap, middle):
+    return -gap
+
+
 #: The seven kernels of chapter 3, by name.
 KERNELS: dict[str, Kernel] = {
     kernel.name: kernel
     for kernel in (
-        Kernel("gaussian", _gaussian, math.inf, 1.0, r"\exp(-u^2/2)", lambda gap, mid: -gap * mid),
+        Kernel("gaussian", _gaussian, math.inf, 1.0, r"\exp(-u^2/2)", _gaussian_ratio, 2),
         Kernel("boxcar", _boxcar, 1.0, 1 / math.sqrt(3), r"\mathbf{1}\{|u| \leq 1\}"),
         Kernel("constant", _constant, math.inf, None, "1"),
         Kernel("triangular", _triangular, 1.0, 1 / math.sqrt(6), "(1 - |u|)_+"),
         Kernel("epanechnikov", _epanechnikov, 1.0, 1 / math.sqrt(5), r"\frac{3}{4}(1 - u^2)_+"),
         Kernel("tricube", _tricube, 1.0, math.sqrt(35 / 243), "(1 - |u|^3)_+^3"),
-        Kernel("laplace", _laplace, math.inf, math.sqrt(2), r"\exp(-|u|)", lambda gap, mid: -gap),
+        Kernel("laplace", _laplace, math.inf, math.sqrt(2), r"\exp(-|u|)", _laplace_ratio, 1),
     )
 }

@@ -9,9 +9,6 @@ infinite. Chapter 5. The metric W of several components, learned by gradient des
 leave-one-out error, is that of Weinberger & Tesauro (2007).
 """
 
-import html
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +16,16 @@ import numpy as np
 try:
     import torch
     from torch import nn
-    from tqdm import tqdm
+
+    from .progress_bar import bar
 except ImportError as error:
     raise ImportError(
         "d2lmini.learning needs PyTorch and tqdm, and one of them is not installed; "
         "install both with:  pip install torch tqdm"
     ) from error
 
-from .attention import _floating
+from .arguments import finite, floating
+from .kernels import Array
 
 
 class NWKernelRegression(nn.Module):
@@ -40,7 +39,7 @@ class NWKernelRegression(nn.Module):
     Errors: ValueError for w that is not finite or has another shape. Chapter 5: (5.1), (5.7).
     """
 
-    def __init__(self, w=1.0):
+    def __init__(self, w: float | Array = 1.0) -> None:
         super().__init__()
         self.w = nn.Parameter(_start("w", w))
         self.attention_weights: torch.Tensor | None = None
@@ -54,7 +53,7 @@ class NWKernelRegression(nn.Module):
         (m, d) with keys (n, d) or (m, n, d). Rows of ``attention_weights`` sum to 1 for any w.
         Errors: ValueError naming the argument, what it was and what it must be.
         """
-        queries, keys, values = _check(queries, keys, values, self.w)
+        queries, keys, values = _fitting(queries, keys, values, self.w)
         difference = queries[:, None] - keys  # (m, n) or (m, n, d)
         scaled = _times(difference, self.w.to(difference.dtype))
         squared = scaled**2 if queries.ndim == 1 else (scaled**2).sum(-1)
@@ -70,7 +69,7 @@ class NWLogBandwidth(NWKernelRegression):
     Errors: ValueError for sigma that is not positive and finite. Chapter 5, (5.5).
     """
 
-    def __init__(self, sigma=1.0):
+    def __init__(self, sigma: float | Array = 1.0) -> None:
         nn.Module.__init__(self)
         sigma = _start("sigma", sigma)
         if not (sigma > 0).all() or sigma.ndim > 1:
@@ -84,7 +83,7 @@ class NWLogBandwidth(NWKernelRegression):
         return torch.exp(-self.log_sigma)
 
 
-def leave_one_out_pairs(keys, values) -> tuple[torch.Tensor, torch.Tensor]:
+def leave_one_out_pairs(keys: Array, values: Array) -> tuple[torch.Tensor, torch.Tensor]:
     """The keys and values that each point may look at: all but its own.
 
     keys (n,) or (n, d), values (n,), tensors or arrays -> keys (n, n - 1) or (n, n - 1, d) and
@@ -126,8 +125,8 @@ class Training:
 
 def fit(
     model: nn.Module,
-    keys,
-    values,
+    keys: Array,
+    values: Array,
     steps: int = 60,
     step_size: float = 1.0,
     leave_one_out: bool = True,
@@ -149,7 +148,6 @@ def fit(
     seen = {"leave_one_out": leave_one_out_pairs(keys, values), "leave_in": (keys, values)}
     history: dict[str, list] = {"w": [], "leave_one_out": [], "leave_in": []}
     trained_on = "leave_one_out" if leave_one_out else "leave_in"
-    parameters = [p for p in model.parameters() if p.requires_grad]
     for step in bar(steps + 1) if progress else range(steps + 1):
         losses = {}
         for name, own in seen.items():
@@ -159,43 +157,19 @@ def fit(
         for name, number in {"w": w, **losses}.items():
             history[name].append(number.detach().clone().cpu().numpy())
         if step < steps:
-            slopes = torch.autograd.grad(losses[trained_on], parameters)
-            with torch.no_grad():
-                for parameter, slope in zip(parameters, slopes, strict=True):
-                    parameter -= step_size * slope
-            _check_finite(parameters, step, step_size)
+            _descend(model, losses[trained_on], step, step_size)
     return Training(**{name: np.array(run) for name, run in history.items()}, trained_on=trained_on)
 
 
-def bar(steps: int, label: str = "training") -> Iterator[int]:
-    """``range(steps)`` under tqdm's progress bar, which is gone when the loop ends.
-
-    In a notebook the bar has an output of its own, so that nothing is stored and nothing else in
-    the cell is wiped; elsewhere it is written to stderr.
-    """
-    output = _Output() if _in_notebook() else None
-    yield from tqdm(range(steps), desc=label, leave=False, ncols=70, file=output)
-
-
-class _Output:
-    """A place in a notebook's cell that shows the last text written to it."""
-
-    def __init__(self):
-        from IPython.display import display
-
-        self.handle = display({}, raw=True, display_id=True)
-
-    def write(self, text: str) -> None:
-        line = html.escape(text.strip())
-        self.handle.update({"text/html": f"<pre>{line}</pre>"} if line else {}, raw=True)
-
-    def flush(self) -> None:
-        pass
-
-
-def _in_notebook() -> bool:
-    ipython = sys.modules.get("IPython")
-    return hasattr(ipython and ipython.get_ipython(), "kernel")
+def _descend(model: nn.Module, loss: torch.Tensor, step: int, step_size: float) -> None:
+    """One step of gradient descent, in place."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    slopes = torch.autograd.grad(loss, parameters)
+    with torch.no_grad():
+        for parameter, slope in zip(parameters, slopes, strict=True):
+            parameter -= step_size * slope
+    if not all(torch.isfinite(parameter).all() for parameter in parameters):
+        raise ValueError(f"step_size is {step_size!r}; at step {step + 1} it led to infinity")
 
 
 def _times(difference: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
@@ -219,7 +193,7 @@ def _start(name: str, given) -> torch.Tensor:
 
 def _points(keys, values) -> list[torch.Tensor]:
     """Training points as tensors of one floating dtype, keys (n,) or (n, d) and values (n,)."""
-    keys, values = _floating(torch, keys=keys, values=values)
+    keys, values = floating(torch, keys=keys, values=values)
     if keys.ndim not in (1, 2) or values.shape != keys.shape[:1]:
         raise ValueError(
             f"keys has shape {tuple(keys.shape)} and values {tuple(values.shape)}; "
@@ -228,14 +202,13 @@ def _points(keys, values) -> list[torch.Tensor]:
     return [keys, values]
 
 
-def _check(queries, keys, values, w) -> list[torch.Tensor]:
+def _fitting(queries, keys, values, w) -> list[torch.Tensor]:
     """The arguments of ``forward`` in one floating dtype; ValueError unless they fit together."""
     given = {"queries": queries, "keys": keys, "values": values}
     for name, array in given.items():
         if not isinstance(array, torch.Tensor):
             raise ValueError(f"{name} is a {type(array).__name__}; it must be a torch.Tensor")
-        if not torch.isfinite(array).all():
-            raise ValueError(f"{name} holds NaN or infinity; every entry must be finite")
+        finite(name, array)
     q, k, v = (tuple(array.shape) for array in given.values())
     if len(q) not in (1, 2):
         raise ValueError(f"queries has shape {q}; it must be (m,) or (m, d)")
@@ -245,17 +218,12 @@ def _check(queries, keys, values, w) -> list[torch.Tensor]:
     pairs = k[: len(k) - len(q) + 1]  # (n,) or (m, n)
     n = pairs[-1] if pairs else 0
     if n == 0 or k not in ((n, *q[1:]), (q[0], n, *q[1:])):
-        wanted = f"{_shape('n', *q[1:])} or {_shape(q[0], 'n', *q[1:])} with n at least 1"
+        wanted = f"{_size('n', *q[1:])} or {_size(q[0], 'n', *q[1:])} with n at least 1"
         raise ValueError(f"keys has shape {k} and queries {q}; keys must be {wanted}")
     if v != pairs:
         raise ValueError(f"values has shape {v}; it must be {pairs}, one value for each key")
-    return _floating(torch, **given)
+    return floating(torch, **given)
 
 
-def _shape(*sizes) -> str:
+def _size(*sizes) -> str:
     return f"({', '.join(map(str, sizes))}{',' if len(sizes) == 1 else ''})"
-
-
-def _check_finite(parameters: list, step: int, step_size: float) -> None:
-    if not all(torch.isfinite(parameter).all() for parameter in parameters):
-        raise ValueError(f"step_size is {step_size!r}; at step {step + 1} it led to infinity")

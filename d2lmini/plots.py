@@ -5,12 +5,19 @@ Colours come from palette.json, which the JavaScript explorers read too. Every f
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import ArrayLike
+
+Numbers = ArrayLike
+Curves = dict[str, Numbers]
 
 #: Colours by role; "weights" is the sequential scale from 0 to the shared maximum.
 PALETTE: dict = json.loads(Path(__file__).with_name("palette.json").read_text())
@@ -20,7 +27,15 @@ _LINE = 2.2
 
 
 def fit(
-    keys, values, queries, curves, truth=None, title=None, ax=None, bands=None, labels=None
+    keys: Numbers,
+    values: Numbers,
+    queries: Numbers,
+    curves: Curves,
+    truth: Numbers | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+    bands: dict[str, tuple[Numbers, Numbers]] | None = None,
+    labels: tuple[str, str] | None = None,
 ) -> None:
     """Data as points and one curve per estimate, over x.
 
@@ -42,7 +57,14 @@ def fit(
     _finish(ax, *(labels or ("query q, key k", "value v")), title, legend=True)
 
 
-def fits(keys, values, queries, curves, truth=None, title=None) -> None:
+def fits(
+    keys: Numbers,
+    values: Numbers,
+    queries: Numbers,
+    curves: Curves,
+    truth: Numbers | None = None,
+    title: str | None = None,
+) -> None:
     """Small multiples of ``fit``: one panel per estimate, under its label, all on the same axes."""
     axes = _panels(len(curves))
     for axis, (label, curve) in zip(axes, curves.items(), strict=True):
@@ -54,7 +76,14 @@ def fits(keys, values, queries, curves, truth=None, title=None) -> None:
         axes[0].figure.suptitle(title, color=PALETTE["text"], fontsize=13)
 
 
-def errors(x, curves, labels=("bandwidth σ", "error"), marks=None, title=None, ax=None) -> None:
+def errors(
+    x: Numbers,
+    curves: Curves,
+    labels: tuple[str, str] = ("bandwidth σ", "error"),
+    marks: dict[str, tuple[float, float]] | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> None:
     """Errors over a bandwidth or a sample size, both axes logarithmic: powers are straight lines.
 
     x (p,) ascending and positive; curves: dict label -> (p,), where NaN and infinity show as gaps;
@@ -75,7 +104,14 @@ def errors(x, curves, labels=("bandwidth σ", "error"), marks=None, title=None, 
         axis.set_minor_formatter(NullFormatter())
 
 
-def history(curves, label="mean loss", levels=None, log=False, title=None, ax=None) -> None:
+def history(
+    curves: Curves,
+    label: str = "mean loss",
+    levels: dict[str, float] | None = None,
+    log: bool = False,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> None:
     """What a training run saw, over its steps 0, 1, ...
 
     curves: dict label -> (steps + 1,), shorter ones end earlier; label: the vertical axis, log or
@@ -93,7 +129,13 @@ def history(curves, label="mean loss", levels=None, log=False, title=None, ax=No
     _finish(ax, "step", label, title, legend=True)
 
 
-def heatmap(queries, keys, weights, ax=None, title=None) -> None:
+def heatmap(
+    queries: Numbers | Sequence[str],
+    keys: Numbers | Sequence[str],
+    weights: Numbers | Curves,
+    ax: Axes | Sequence[Axes] | None = None,
+    title: str | None = None,
+) -> None:
     """Attention weights as colour: rows are queries (up), columns are keys (across), in x units.
 
     queries (m,), keys (n,); weights (m, n), or a dict title -> (m, n) whose panels share one
@@ -105,7 +147,7 @@ def heatmap(queries, keys, weights, ax=None, title=None) -> None:
     axes = _panels(len(panels)) if ax is None else np.ravel(ax)
     words = [list(side) if isinstance(side[0], str) else [] for side in (keys, queries)]
     places = [
-        np.arange(len(side)) if isinstance(side[0], str) else side for side in (keys, queries)
+        np.arange(len(w)) if w else side for w, side in zip(words, (keys, queries), strict=True)
     ]
     columns, rows = (np.argsort(side) for side in places)
     edges = _edges(np.asarray(places[0])[columns]), _edges(np.asarray(places[1])[rows])
@@ -117,10 +159,15 @@ def heatmap(queries, keys, weights, ax=None, title=None) -> None:
         _name_cells(axis, *words)
     if ax is None:
         _outer_labels(axes)
+    _colour_bar(axes, image, title if isinstance(weights, dict) else None)
+
+
+def _colour_bar(axes: Sequence[Axes], image: ScalarMappable, title: str | None) -> None:
+    """One bar for all panels, and their common title."""
     figure = axes[0].figure
     bar = figure.colorbar(image, ax=list(axes), pad=0.02, label="attention weight")
     bar.outline.set_visible(False)
-    if title and isinstance(weights, dict):
+    if title:
         figure.suptitle(title, color=PALETTE["text"], fontsize=13)
 
 
@@ -133,7 +180,9 @@ def _name_cells(axis, columns, rows) -> None:
         axis.set_ylim(len(rows) - 0.5, -0.5)  # read from the top, as a matrix is
 
 
-def weights(keys, weights, query=None, ax=None) -> None:
+def weights(
+    keys: Numbers, weights: Numbers, query: float | None = None, ax: Axes | None = None
+) -> None:
     """One row of attention weights as stems over the keys; the query as a dashed vertical line.
 
     keys (n,), weights (n,), query a number.
@@ -147,7 +196,12 @@ def weights(keys, weights, query=None, ax=None) -> None:
     _finish(ax, "key k", "attention weight", None, legend=True, bottom=0)
 
 
-def kernels(u, shapes, ax=None, labels=("u = (q − k) / σ", "K(u)")) -> None:
+def kernels(
+    u: Numbers,
+    shapes: Curves,
+    ax: Axes | None = None,
+    labels: tuple[str, str] = ("u = (q − k) / σ", "K(u)"),
+) -> None:
     """Kernels over u = (q - k) / sigma. u (p,) ascending; shapes: dict name -> K(u), each (p,)."""
     ax = ax or _figure()
     for (name, shape), look in zip(shapes.items(), _looks(), strict=False):

@@ -6,8 +6,10 @@ and combine with ``&``. Positional scores are added to the scores of ``dot_produ
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .kernels import KERNELS, Kernel
+from .arguments import find_kernel
+from .kernels import Kernel
 
 
 def causal_mask(n: int) -> np.ndarray:
@@ -30,7 +32,7 @@ def window_mask(n: int, reach: int) -> np.ndarray:
     return abs(_distance(n)) <= reach
 
 
-def padding_mask(real) -> np.ndarray:
+def padding_mask(real: ArrayLike) -> np.ndarray:
     """Every query sees the real tokens only, not the padding: (n, n) bool, True where real[j].
 
     real (n,) bool, or 0 and 1: which tokens are real. Errors: ValueError.
@@ -49,11 +51,7 @@ def positional_scores(n: int, kernel: str | Kernel = "gaussian", sigma: float = 
     laplace kernel these are the linear biases of ALiBi (Press, Smith & Lewis 2021, arXiv
     2108.12409), whose slope is 1 / sigma.
     """
-    if not isinstance(kernel, Kernel):
-        if not (isinstance(kernel, str) and kernel in KERNELS):
-            known = ", ".join(KERNELS)
-            raise ValueError(f"kernel is {kernel!r}; it must be a Kernel or one of {known}")
-        kernel = KERNELS[kernel]
+    kernel = find_kernel(kernel)
     if not (np.isscalar(sigma) and np.isreal(sigma) and np.isfinite(sigma) and sigma > 0):
         raise ValueError(f"sigma is {sigma!r}; it must be positive and finite, in positions")
     with np.errstate(over="ignore"):

@@ -16,8 +16,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from statsmodels.nonparametric.kernel_regression import KernelReg
 
 import d2lmini
-from d2lmini import bandwidth, data
-from d2lmini.attention import EmptyWindowWarning, local_linear, nadaraya_watson
+from d2lmini import EmptyWindowWarning, all_pairs, bandwidth, data, local_linear, nadaraya_watson
 from d2lmini.bandwidth import (
     bandwidth_grid,
     bias_variance,
@@ -136,10 +135,10 @@ def test_an_empty_window_makes_sigma_inadmissible_in_silence():
 @pytest.mark.parametrize("kernel", ["gaussian", "constant", "tricube"])
 def test_blocks_change_nothing_and_bound_the_memory(kernel, monkeypatch):
     whole = leave_one_out_error(SAMPLE.keys, SAMPLE.values, SIGMAS, kernel)
-    monkeypatch.setattr(bandwidth, "_PAIRS", 7 * len(SAMPLE.keys))
+    monkeypatch.setattr(all_pairs, "PAIRS", 7 * len(SAMPLE.keys))
     blocked = leave_one_out_error(SAMPLE.keys, SAMPLE.values, SIGMAS, kernel)
     np.testing.assert_allclose(blocked, whole, rtol=1e-12)
-    monkeypatch.setattr(bandwidth, "_PAIRS", 2**13)
+    monkeypatch.setattr(all_pairs, "PAIRS", 2**13)
     sample = data.sine_linear(2000)
     tracemalloc.start()
     leave_one_out_error(sample.keys, sample.values, [0.4, 0.5], kernel)
@@ -346,7 +345,7 @@ def test_bias_and_variance_add_up_to_the_error_over_redrawn_noise(smoother):
 
 def test_they_are_the_formulas(plane, monkeypatch):
     keys, queries = plane[0], plane[0][:7] + 0.1
-    monkeypatch.setattr(bandwidth, "_PAIRS", 3 * len(keys))
+    monkeypatch.setattr(all_pairs, "PAIRS", 3 * len(keys))
     sigma = np.linspace(0.3, 0.9, 7)
     squared_bias, variance = bias_variance(lambda x: x[:, 0] ** 2, keys, 2.0, queries, sigma)
     _, weights = nadaraya_watson(queries, keys, np.zeros(60), sigma=sigma)
@@ -373,7 +372,7 @@ def test_a_line_has_no_bias_under_local_linear():
 
 
 def test_queries_out_of_reach_give_nan_and_one_warning(monkeypatch):
-    monkeypatch.setattr(bandwidth, "_PAIRS", 6)
+    monkeypatch.setattr(all_pairs, "PAIRS", 6)
     keys, queries = np.array([0.0, 1.0, 2.0]), np.array([0.5, 4.0, 1.5, 5.0, 9.0])
     with pytest.warns(EmptyWindowWarning) as caught:
         squared_bias, variance = bias_variance(np.sin, keys, 1.0, queries, 1.5, "boxcar")

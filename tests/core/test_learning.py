@@ -11,7 +11,7 @@ import torch
 from torch.func import functional_call
 
 import d2lmini
-from d2lmini import data, learning
+from d2lmini import data, progress_bar
 from d2lmini.learning import (
     NWKernelRegression,
     NWLogBandwidth,
@@ -430,5 +430,5 @@ def test_the_bar_first_sends_a_notebook_nothing_that_could_differ(monkeypatch):
 
     sent = []
     monkeypatch.setattr(IPython.display, "display", lambda *data, **how: sent.append((data, how)))
-    learning._Output()
+    progress_bar._Output()
     assert sent == [(({},), {"raw": True, "display_id": True})]

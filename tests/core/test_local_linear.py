@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 from statsmodels.nonparametric.kernel_regression import KernelReg
 
-from d2lmini import data
-from d2lmini.attention import EmptyWindowWarning, local_linear, nadaraya_watson
+from d2lmini import EmptyWindowWarning, data, local_linear, nadaraya_watson
 from d2lmini.kernels import KERNELS
 
 SAMPLE = data.sine_linear()

@@ -6,8 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from d2lmini import bandwidth, data
-from d2lmini.attention import local_linear, nadaraya_watson
+from d2lmini import bandwidth, data, local_linear, nadaraya_watson
 from d2lmini.exercise_checks import EXERCISES, chapter_4, judge
 
 CLAIMS = {"a": False, "b": True, "c": False, "d": False, "e": True, "f": False}
