@@ -128,9 +128,14 @@ class Encoder:
             return value
         if kind is int:
             return value if value.bit_length() < _DIGITS else thing(value)
+        if kind is complex:
+            return {"t": "complex", "v": [value.real, value.imag]}
         if isinstance(value, str | bytes):
             self.left -= min(len(value), CHARACTERS) // 8
-            return str(value)[:CHARACTERS] if self.left >= 0 else ""
+            text = value[:CHARACTERS] if self.left >= 0 else value[:0]
+            return (
+                str(text) if isinstance(text, str) else {"t": "bytes", "v": text.decode("latin1")}
+            )
         if value is ...:
             return {"t": "ellipsis"}
         if isinstance(value, list | tuple | set | frozenset | dict):
@@ -146,7 +151,9 @@ class Encoder:
         if depth >= DEEPEST or self.left < 0:
             return thing(value)
         if isinstance(value, dict):
-            pairs = [[self.encode(k, DEEPEST), self.encode(v, depth + 1)] for k, v in value.items()]
+            pairs = [
+                [self.encode(k, depth + 1), self.encode(v, depth + 1)] for k, v in value.items()
+            ]
             return {"t": "dict", "v": pairs}
         kind = {list: "list", tuple: "tuple"}
         name = next((n for k, n in kind.items() if isinstance(value, k)), "set")
@@ -249,6 +256,10 @@ def _decoded(raw: dict, far: Callable[[dict], Any] | None, depth: int) -> Any:
     kind = raw["t"]
     if kind == "ellipsis":
         return ...
+    if kind == "complex":
+        return complex(*(_of(float, part) for part in raw["v"]))
+    if kind == "bytes":
+        return _of(str, raw["v"]).encode("latin1")
     if kind in ("list", "tuple", "set"):
         parts = [decode(one, far, depth + 1) for one in _of(list, raw["v"])]
         return {"list": list, "tuple": tuple, "set": set}[kind](parts)
