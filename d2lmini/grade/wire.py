@@ -131,11 +131,7 @@ class Encoder:
         if kind is complex:
             return {"t": "complex", "v": [value.real, value.imag]}
         if isinstance(value, str | bytes):
-            self.left -= min(len(value), CHARACTERS) // 8
-            text = value[:CHARACTERS] if self.left >= 0 else value[:0]
-            return (
-                str(text) if isinstance(text, str) else {"t": "bytes", "v": text.decode("latin1")}
-            )
+            return self._text(value)
         if value is ...:
             return {"t": "ellipsis"}
         if isinstance(value, list | tuple | set | frozenset | dict):
@@ -146,14 +142,17 @@ class Encoder:
             return self._array(value, depth)
         return self._tensor(value) or self._far(value, depth)
 
+    def _text(self, value: str | bytes) -> Any:
+        self.left -= min(len(value), CHARACTERS) // 8
+        text = value[:CHARACTERS] if self.left >= 0 else value[:0]
+        return str(text) if isinstance(text, str) else {"t": "bytes", "v": text.decode("latin1")}
+
     def _container(self, value: Any, depth: int) -> Any:
         self.left -= len(value)
         if depth >= DEEPEST or self.left < 0:
             return thing(value)
         if isinstance(value, dict):
-            pairs = [
-                [self.encode(k, depth + 1), self.encode(v, depth + 1)] for k, v in value.items()
-            ]
+            pairs = [[self.encode(part, depth + 1) for part in pair] for pair in value.items()]
             return {"t": "dict", "v": pairs}
         kind = {list: "list", tuple: "tuple"}
         name = next((n for k, n in kind.items() if isinstance(value, k)), "set")
