@@ -42,6 +42,19 @@ if not os.fork():
     os._exit(0)
 """
 
+#: Looks through everything in its process for a number of a case before it is called with it.
+LOOKING = f"""
+import gc
+def holds(thing):
+    inside = thing.values() if isinstance(thing, dict) else thing
+    return any(type(one) is float and one == int("1975309") / 2 for one in list(inside))
+def {ONE.name}(**case):
+    for values in case.values():
+        assert int("1975309") / 2 not in values, f"called with {{values[0]}}"
+    assert not any(holds(o) for o in gc.get_objects() if type(o) in (dict, list, tuple)), "found"
+    return EXERCISES["{ONE.name}"].reference(**case)
+"""
+
 #: name -> (cells, status, what the message says)
 HOSTILE = {
     "replaces json.dumps": (
@@ -124,14 +137,7 @@ HOSTILE = {
     ),
     "forks": ([IMPORT, "import os; os.fork()", RIGHT], "passed", "Right"),
     "leaves a daemon": ([IMPORT + "\nimport os", DAEMON, RIGHT], "passed", "Right"),
-    "asks for the cases": (
-        [IMPORT, f"seen = []\ndef {ONE.name}(**case):\n    import gc, sys\n"
-                 "    held = [o for o in gc.get_objects() if isinstance(o, (dict, list))]\n"
-                 "    text = repr(sys.argv) + ' '.join(repr(o)[:10**5] for o in held)\n"
-                 "    assert repr(1975309 / 2) not in text, 'here they are'\n"
-                 f"    return EXERCISES['{ONE.name}'].reference(**case)"],
-        "passed", "Right",
-    ),
+    "asks for the cases": ([IMPORT, LOOKING], "passed", "Right"),
     "well-behaved": ([IMPORT, RIGHT, CHECK], "passed", "Right"),
 }  # fmt: skip
 
@@ -208,16 +214,14 @@ def test_memory_that_forks_share_counts_once(tmp_path):
 
 def test_cases_do_not_reach_the_students_process(tmp_path):
     """A notebook that looks for the numbers of a kept case in its own process finds none."""
-    name = "asks for the cases"
-    (tmp_path / "x.ipynb").write_text(notebook(*HOSTILE[name][0]), encoding="utf-8")
+    (tmp_path / "x.ipynb").write_text(notebook(IMPORT, LOOKING), encoding="utf-8")
     first = {argument: [987654.5, 1.0] for argument in ONE.cases[0]}
     second = {argument: [1.0, 2.0] for argument in ONE.cases[0]}
     kept = tmp_path / "cases.json"
     kept.write_text(json.dumps({"cases": {ONE.name: [second, first]}}), encoding="utf-8")
     grade(tmp_path, "-o", tmp_path / "g.csv", "--cases", kept)
     (row,) = [r for r in rows(tmp_path / "g.csv") if r["exercise"] == ONE.name]
-    assert row["status"] == "not right yet"  # the last call holds its own arguments
-    assert "987654.5" in row["message"] or "here they are" in row["message"]
+    assert row["status"] == "not right yet" and "called with 987654.5" in row["message"]
 
 
 def test_gradients_left_off_do_not_break_a_check():
