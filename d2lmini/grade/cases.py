@@ -21,6 +21,7 @@ from ..exercise_checks.limits import call
 from .reading import text_of
 
 DRAWS, MOST_DRAWS = 3, 1000
+DEEPEST = 4  # cases, exercise, number, argument
 Case = Mapping[str, Any]
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
 
@@ -38,8 +39,11 @@ class Further:
             self.text = text_of(self.content)
         except ValueError:
             raise ValueError(f"{self.path.name} is not text in UTF-8") from None
-        self.lines = _lines(self.text)
+        self.lines: dict[tuple, int] = {(): 1}
         kept = self._parsed()
+        self.lines = _lines(self.text)
+        if unknown := sorted(set(kept) - {"seed", "draws", "cases"}):
+            raise self._wrong(unknown[:1], "is unknown; there may be seed, draws and cases")
         own = self._own(kept)
         drawn = self._drawn(kept)
         names = [name for name in EXERCISES if own.get(name) or drawn.get(name)]
@@ -70,8 +74,6 @@ class Further:
             raise ValueError(f"{self.path.name} is nested too deeply") from None
         if not isinstance(kept, dict):
             raise self._wrong((), f"holds {_kind(kept)}; it must hold {{...}}")
-        if unknown := sorted(set(kept) - {"seed", "draws", "cases"}):
-            raise self._wrong(unknown[:1], "is unknown; there may be seed, draws and cases")
         return kept
 
     def _drawn(self, kept: dict[str, Any]) -> dict[str, list[Case]]:
@@ -239,25 +241,25 @@ def _shown(value: Any) -> str:
 
 
 def _lines(text: str) -> dict[tuple, int]:
-    """Path of keys and indices -> the line on which it begins; as far as text is JSON."""
-    lines, path, awaits_key = {}, [], False
+    """Path of keys and indices in JSON, DEEPEST of them -> the line on which it begins."""
+    lines, path, awaits_key, line, seen = {}, [], False, 1, 0
     for token in _TOKEN.finditer(text):
-        what, line = token[0], text.count("\n", 0, token.start()) + 1
+        what = token[0]
+        line, seen = line + text.count("\n", seen, token.start()), token.start()
         if what in "]}":
-            path = path[:-1]
+            path.pop()
             awaits_key = False
         elif what == ",":
-            if path and isinstance(path[-1], int):
-                path[-1] += 1
-            awaits_key = bool(path) and not isinstance(path[-1], int)
-        elif what != ":":
-            if awaits_key and what.startswith('"'):
-                path[-1] = what[1:-1]
-                lines[tuple(path)] = line
-                awaits_key = False
-                continue
-            lines.setdefault(tuple(path), line)
+            awaits_key = not isinstance(path[-1], int)
+            path[-1] = path[-1] if awaits_key else path[-1] + 1
+        elif what == ":":
+            awaits_key = False
+        elif awaits_key:
+            path[-1] = json.loads(what)
+            lines[tuple(path[:DEEPEST])] = line
+        else:
+            lines.setdefault(tuple(path[:DEEPEST]), line)
             if what in "[{":
-                path = [*path, 0 if what == "[" else ""]
+                path.append(0 if what == "[" else "")
                 awaits_key = what == "{"
     return lines
