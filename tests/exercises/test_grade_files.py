@@ -12,7 +12,7 @@ from d2lmini.exercise_checks import EXERCISES
 from d2lmini.grade import reading, report
 from d2lmini.grade.table import safe
 
-from .test_grade import FOLDER, IMPORT, ONE, RIGHT, command, grade, notebook, rows, surroundings
+from .test_grade import FOLDER, IMPORT, ONE, RIGHT, grade, notebook, rows
 
 any_bytes = pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
 
@@ -63,7 +63,7 @@ def test_no_two_of_the_worst_names_are_one():
     names = {name: reading.quoted(os.fsdecode(b"in/" + name)) for name in ALIKE}
     assert len(set(names.values())) == len(ALIKE)
     assert all(safe(text) == text for text in names.values())
-    pages = report.file_names(reading.students(names.values()) | {})
+    pages = report.file_names(reading.students(names.values()))
     assert len({report._folded(page) for page in pages.values()}) == len(ALIKE)
 
 
@@ -95,13 +95,12 @@ def test_pages_of_long_names_have_short_names_of_their_own(tmp_path):
     assert len(pages) == 4 and max(len(name.encode()) for name in pages) <= 100
 
 
-def test_a_page_keeps_its_name_when_others_come():
+def test_a_page_is_never_written_over_anothers():
     before = report.file_names({"b/x.ipynb": "x"})
     after = report.file_names({"a/x.ipynb": "x", "b/x.ipynb": "x"})
     assert before["b/x.ipynb"] not in after.values()
-    assert (
-        after["b/x.ipynb"] == report.file_names({"b/x.ipynb": "x", "c/x.ipynb": "X"})["b/x.ipynb"]
-    )
+    others = report.file_names({"b/x.ipynb": "x", "c/x.ipynb": "x"})
+    assert after["b/x.ipynb"] == others["b/x.ipynb"] != others["c/x.ipynb"]
 
 
 def test_a_page_that_cannot_be_written_costs_no_marks(tmp_path):
@@ -113,7 +112,7 @@ def test_a_page_that_cannot_be_written_costs_no_marks(tmp_path):
     said = grade(place, "-o", table, "--reports", tmp_path / "r")
     assert "no page for in/a.ipynb" in said
     assert [r["status"] for r in rows(table) if r["exercise"] == ONE.name] == ["passed"] * 2
-    assert (tmp_path / "r" / "b.html").exists() and command and surroundings
+    assert (tmp_path / "r" / "b.html").exists()
 
 
 # What is in a file ------------------------------------------------------------------------------
@@ -153,7 +152,7 @@ FILES = [
     (CONFLICT.encode(), "marks of a merge conflict"),
     (b"<!DOCTYPE html>\n<html><title>Log in</title>", "a web page, such as the log-in page"),
     (b"\n <html lang='en'>", "a web page"),
-    ("\ufeff<!doctype HTML>".encode("utf-16"), "a web page"),
+    ("<!doctype HTML>".encode("utf-16"), "a web page"),
     (b"PK\x03\x04\x14\x00\x00\x00\xff", "a zip archive: unpack it"),
     (b"\x1f\x8b\x08\x00\xff", "a compressed archive"),
     (b"%PDF-1.7\n\xff", "a PDF"),
@@ -171,6 +170,6 @@ FILES = [
 
 @pytest.mark.parametrize(("content", "words"), FILES, ids=[words for _, words in FILES])
 def test_a_file_that_is_no_notebook_is_named(content, words):
-    with pytest.raises(reading.NotGradable, match="[Tt]he file is") as caught:
+    with pytest.raises(reading.NotGradable, match="The file is") as caught:
         reading.code_cells(content)
     assert words in str(caught.value) and caught.value.status == "broken file"
