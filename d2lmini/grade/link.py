@@ -67,8 +67,8 @@ class Link:
         self.ids, self.waiting, self.checked = itertools.count(1), None, 0.0
         self.folder = tempfile.TemporaryDirectory(prefix="d2lmini-", ignore_cleanup_errors=True)
         self.process = _start(Path(self.folder.name))
-        self.frames: queue.Queue = queue.Queue(16)
-        self.tail = _Tail(self.process)
+        self.frames: queue.Queue = queue.Queue(2)
+        self.tail = Tail(self.process)
         threading.Thread(target=self._receive, daemon=True).start()
         job = {"cells": cells, "cell_seconds": min(limits.cell_seconds, limits.seconds)}
         self._send("job", **job, memory=limits.memory, reserve=RESERVE)
@@ -205,7 +205,7 @@ def _died(code: int, last: str) -> str:
     return f"ended by itself (exit code {code})" + (f": {last}" if last else "")
 
 
-class _Tail:
+class Tail:
     """The end of what a process writes to stderr; the rest is thrown away."""
 
     def __init__(self, process: subprocess.Popen):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from . import family, reading, wire
-from .link import Limits, alone
+from .link import Limits, Tail, alone
 from .reading import Submission
 
 TOKEN = "D2LMINI_GRADE"
@@ -50,11 +50,14 @@ def run(work: Submission, cases: Cases, limits: Limits, stop: threading.Event) -
     """Grade one notebook. Raises Stopped when ``stop`` is set."""
     done, token = Graded(), uuid.uuid4().hex
     process = _start(token)
+    tail = Tail(process)
     try:
         _send(process, work, cases, limits)
-        end = _listen(process, work, done, time.monotonic() + limits.seconds + PATIENCE, stop)
+        until = time.monotonic() + limits.seconds + PATIENCE
+        end = _listen(process, work, done, until, stop, tail)
     finally:
         _end(process, token)
+        tail.close()
     _fill(work, done, end)
     return done
 
@@ -77,7 +80,7 @@ def _start(token: str) -> subprocess.Popen:
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         **alone(),
     )
 
@@ -96,19 +99,20 @@ def _send(process: subprocess.Popen, work: Submission, cases: Cases, limits: Lim
         wire.write(pipe, job)
 
 
-def _listen(process, work: Submission, done: Graded, until: float, stop) -> dict[str, Any]:
+def _listen(process, work: Submission, done: Graded, until, stop, tail: Tail) -> dict[str, Any]:
     """Take down what the judge says; the event with which it ended. Raises Stopped."""
     said: queue.Queue = queue.Queue()
     threading.Thread(target=_receive, args=(process, said), daemon=True).start()
     while not stop.is_set():
         if time.monotonic() > until:
-            return _ending("stuck", "the judge did not come to an end and was stopped")
+            return _ending("stuck", "that judges came to no end and was stopped")
         try:
             event = said.get(timeout=0.1)
         except queue.Empty:
             continue
         if event is None:
-            return _ending("crashed", "the process that judges has ended")
+            why = f": {last}" if (last := tail.last()) else ""
+            return _ending("crashed", f"that judges has ended{why}")
         if event["event"] == "end":
             return event
         if event["event"] == "failed" and 0 < event["number"] <= len(work.cells):

@@ -47,8 +47,8 @@ LONGEST_NAME = 80  # bytes, of at least 143 that a file system allows
 def file_names(students: Mapping[str, str]) -> dict[str, str]:
     """Key of each notebook -> a name for its page: short, and no two are the same anywhere.
 
-    Names that would be the same, or are too long, end in a part that only their key decides; so a
-    page keeps its name when other notebooks come.
+    Names that would be the same, or are too long, end in a part that only their key decides; so no
+    page is written over that of a notebook that was graded before.
     """
     plain = {key: _plain_name(key, student) for key, student in students.items()}
     count = Counter(_folded(name) for name in plain.values())

@@ -133,7 +133,7 @@ HOSTILE = {
     ),
     "kills its judge": (
         [IMPORT, RIGHT, "import os; os.kill(os.getppid(), 9)"],
-        "crashed", "the process that judges has ended",
+        "crashed", "The process that judges has ended",
     ),
     "forks": ([IMPORT, "import os; os.fork()", RIGHT], "passed", "Right"),
     "leaves a daemon": ([IMPORT + "\nimport os", DAEMON, RIGHT], "passed", "Right"),
