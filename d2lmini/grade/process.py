@@ -49,7 +49,11 @@ class Stopped(Exception):
 def run(work: Submission, cases: Cases, limits: Limits, stop: threading.Event) -> Graded:
     """Grade one notebook. Raises Stopped when ``stop`` is set."""
     done, token = Graded(), uuid.uuid4().hex
-    process = _start(token)
+    try:
+        process = _start(token)
+    except OSError as error:
+        _fill(work, done, _ending("error", f"that judges could not be started: {error}"))
+        return done
     tail = Tail(process)
     try:
         _send(process, work, cases, limits)

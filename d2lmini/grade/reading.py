@@ -9,7 +9,9 @@ import hashlib
 import json
 import os
 import re
+import threading
 import unicodedata
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +22,8 @@ from ..exercise_checks import EXERCISES
 from .table import safe
 
 LARGEST = 50 * 2**20
+LARGEST_CODE = 5 * 10**6
+_ONE_AT_A_TIME = threading.Lock()
 CHECK = re.compile(r"""\bcheck\(\s*["'](\w+)["']""")
 #: Files that keep the name they have in the book are told apart by their folder.
 OF_THE_BOOK = re.compile(
@@ -190,9 +194,13 @@ def code_cells(content: bytes) -> list[str]:
         else:
             cells = notebook["cells"]
         code = [c.get("source", c.get("input", "")) for c in cells if c["cell_type"] == "code"]
-        return ["".join(source) for source in code]
+        code = ["".join(source) for source in code]
     except (TypeError, KeyError, AttributeError):
         raise NotGradable("broken file", "The file is JSON, but not a notebook.") from None
+    if (size := sum(map(len, code))) > LARGEST_CODE:
+        size //= 10**6
+        raise NotGradable("too large", f"The file has {size} million characters of code.")
+    return code
 
 
 def text_of(content: bytes) -> str:
@@ -237,16 +245,23 @@ def what_it_is(content: bytes, why: str) -> str:
 
 def _is_script(text: str) -> bool:
     try:
-        return bool(ast.parse(text).body)
+        return bool(_parsed(text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return bool(re.search(r"^(import \w|from \w+ import |def \w+\()", text, re.M))
+
+
+def _parsed(source: str) -> list[ast.stmt]:
+    """The statements; what Python warns of in a student's code is not the teacher's concern."""
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source).body
 
 
 def names_made(source: str) -> set[str]:
     """The names that a cell's code defines or assigns at its outermost level."""
     made = set(re.findall(ANSWERS, source, re.M))
     try:
-        body = ast.parse(source).body
+        body = _parsed(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return made  # a magic, or a slip further down
     for node in body:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import warnings
 
 import pytest
 from hypothesis import given
@@ -132,10 +133,23 @@ def test_an_answer_counts_however_it_is_assigned(source):
     assert ONE.name in reading.names_made(source)
 
 
+def test_what_python_warns_of_in_an_answer_is_not_told():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert reading.names_made(rf"a, {ONE.name} = '\d', 2") >= {ONE.name}
+    assert reading.names_made("\0") == reading.names_made("(" * 10_000) == set()
+
+
 @pytest.mark.parametrize("source", [f"{ONE.name}: int", f"{ONE.name} == 1", f"print({ONE.name})"])
 def test_a_name_that_is_only_mentioned_is_no_answer(source):
     with pytest.raises(reading.NotGradable, match="none of the course's"):
         reading.exercises_of([source])
+
+
+def test_too_much_code_is_said():
+    with pytest.raises(reading.NotGradable, match="6 million characters of code") as caught:
+        reading.code_cells(notebook("é" * 6 * 10**6).encode())
+    assert caught.value.status == "too large"
 
 
 @pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
