@@ -104,17 +104,17 @@ def _judge(link: Link, exercise: Any, cases: Sequence[Mapping[str, Any]]) -> tup
     from ..exercise_checks.engine import judge
     from ..exercise_checks.limits import AnswerError
 
-    until = time.monotonic() + exercise.seconds + FETCH
+    seconds = exercise.seconds
     near = Near(link.ask, lambda: link.lost("garbled"))
     link.seconds_left = lambda: FETCH
     try:
         answer = near.answer(exercise.name)
-        until = time.monotonic() + exercise.seconds
+        until = time.monotonic() + seconds
         if exercise.judge:  # one limit for all calls together
             link.seconds_left = lambda: until - time.monotonic()
         else:  # a limit for each call, kept where it runs
-            link.seconds_left = lambda: exercise.seconds
-            exercise = replace(exercise, seconds=exercise.seconds + 2 * SLACK)
+            link.seconds_left = lambda: seconds
+            exercise = replace(exercise, seconds=seconds + 2 * SLACK)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result = judge(exercise, answer, more=cases)

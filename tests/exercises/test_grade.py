@@ -88,7 +88,7 @@ FOLDER = {
     ),
     "hanging answer": (
         notebook(IMPORT, f"def {ONE.name}(**case):\n    while True: pass"),
-        "not right yet", "Stopped after", {},
+        "not right yet", "Stopped after 10 s", {},
     ),
     "eating": (
         notebook(IMPORT, RIGHT, "x = []\n" + loop("x.append(bytearray(10**8))")),
@@ -478,6 +478,8 @@ def test_the_cases_file_is_right(tmp_path):
     named = json.loads(text)["cases"]
     assert named and all(cases[name][: len(c)] == c for name, c in named.items())
     assert len(cases[ONE.name]) >= 1
+    kept.write_text('{"seed": 1}', encoding="utf-8")
+    assert len(Further(kept).cases[ONE.name]) == 3 and "it is three" in TEACHING
 
 
 def test_the_links_lead_somewhere():

@@ -135,6 +135,10 @@ HOSTILE = {
         [IMPORT, RIGHT, "import os; os.kill(os.getppid(), 9)"],
         "crashed", "The process that judges has ended",
     ),
+    "never answers in C": (
+        [IMPORT, f"def {ONE.name}(**case): return sum(iter(int, 1))", "two_means = {'a': True}"],
+        "not right yet", "^Stopped after 10 s without a result",
+    ),
     "forks": ([IMPORT, "import os; os.fork()", RIGHT], "passed", "Right"),
     "leaves a daemon": ([IMPORT + "\nimport os", DAEMON, RIGHT], "passed", "Right"),
     "asks for the cases": ([IMPORT, LOOKING], "passed", "Right"),
@@ -169,6 +173,12 @@ def test_it_costs_its_own_row_only(graded, name):
 def test_what_was_garbled_is_named_in_the_report(graded):
     page = (graded[1] / "r" / "forges a result.html").read_text(encoding="utf-8")
     assert "<h3>Code cell 4</h3>\n<p>sent its judge something that is no answer" in page
+
+
+def test_an_answer_that_never_comes_costs_its_own_exercise_only(graded):
+    table = [r for r in rows(graded[1] / "g.csv") if r["student"] == "never answers in C"]
+    (row,) = [r for r in table if r["exercise"] == "two_means"]
+    assert row["message"].startswith("The answer must be a dict: a, b, c")
 
 
 @linux

@@ -6,15 +6,17 @@ import fractions
 import json
 import math
 import random
+import time
 
 import numpy as np
 import pytest
 
 from d2lmini.exercise_checks import EXERCISES, judge
 from d2lmini.exercise_checks.engine import OURS
-from d2lmini.exercise_checks.limits import AnswerError
+from d2lmini.exercise_checks.limits import AnswerError, call
 from d2lmini.grade import wire
 from d2lmini.grade.far import Answers
+from d2lmini.grade.link import LATE
 from d2lmini.grade.near import Near
 
 torch = pytest.importorskip("torch")
@@ -134,6 +136,10 @@ def test_what_a_function_does_to_its_arguments_is_seen():
     assert values.tolist() == [2.0, 4.0]
     tensor = torch.tensor([1.0, 2.0])
     assert there_and_back(double)(tensor) == 6.0 and tensor.tolist() == [2.0, 4.0]
+
+
+def test_what_is_said_of_an_answer_that_is_late_is_what_a_notebook_says():
+    assert call(lambda: time.sleep(1), 0.1).problem == LATE.format(0.1)
 
 
 # Values -----------------------------------------------------------------------------------------
