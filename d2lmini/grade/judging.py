@@ -67,7 +67,7 @@ def grade(job: Job, tell: Callable[..., None]) -> None:
             ending, place = _attempt(link, job, left, tell)
         finally:
             link.close()
-        if not ending.kind or ending.kind == "timeout":
+        if not left or not ending.kind or ending.kind == "timeout":
             break
         if place == "cell" and link.at:
             skip.add(link.at)
