@@ -43,6 +43,7 @@ EXPLORERS, CORE, JS = (
     "tests/js/test_js.py",
 )
 DOT_PRODUCT, CHECKS = "tests/core/test_dot_product.py", "tests/exercises/test_exercise_checks.py"
+GRADE = "tests/exercises/test_grade"
 
 MUTANTS = [
     Mutant(
@@ -412,6 +413,34 @@ MUTANTS = [
         'f"{escape(_few_lines(result.printed))}</pre>"',
         'f"{_few_lines(result.printed)}</pre>"',
         (CHECKS,),
+    ),
+    Mutant(
+        "a file known by its shown name",
+        "d2lmini/grade/reading.py",
+        "return quoted(Path(os.path.relpath(path, folder)).as_posix())",
+        "return safe(Path(os.path.relpath(path, folder)).as_posix())",
+        (f"{GRADE}_files.py",),
+    ),
+    Mutant(
+        "events taken as they come",
+        "d2lmini/grade/wire.py",
+        'if fields is None or set(event) != {"event", *fields}:',
+        "if fields is None:",
+        (f"{GRADE}_wire.py", "-k", "event"),
+    ),
+    Mutant(
+        "cases not tried on the reference",
+        "d2lmini/grade/cases.py",
+        "if problem := form.lengths(case) or _refused(exercise, case):",
+        "if problem := form.lengths(case):",
+        (f"{GRADE}_cases.py",),
+    ),
+    Mutant(
+        "nobody adopts what a notebook abandons",
+        "d2lmini/grade/family.py",
+        "prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)",
+        "pass",
+        (f"{GRADE}_hostile.py", "-k", "abandoned"),
     ),
 ]
 

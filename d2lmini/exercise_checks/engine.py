@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -153,33 +152,6 @@ def judge(exercise: Exercise, answer: Any, more: Sequence[Mapping[str, Any]] = (
     except Exception as error:
         what = f"{type(error).__name__}: {str(error)[:200]}, given {kind_of(answer)}"
         return Result(exercise.name, DIFFERS, f"{OURS}: {exercise.name}, {what}.")
-
-
-def cases_from(path: str) -> Callable[[Exercise], list[Mapping[str, Any]]]:
-    """A teacher's file of cases -> exercise -> its further cases.
-
-    The file is JSON: {"seed": 7, "draws": 3, "cases": {"name": [{"argument": value}]}}, each entry
-    optional. Raises ValueError naming what is wrong in it.
-    """
-    with open(path, encoding="utf-8") as file:
-        kept = json.load(file)
-    if not isinstance(kept, dict) or (unknown := set(kept) - {"seed", "draws", "cases"}):
-        wrong = sorted(unknown) if isinstance(kept, dict) else type(kept).__name__
-        raise ValueError(f"cases file holds {wrong}; it may hold seed, draws and cases")
-    for name, cases in kept.get("cases", {}).items():
-        known = set(find(name).cases[0]) if find(name).cases else set()
-        for case in cases:
-            if set(case) != known:
-                raise ValueError(f"cases: {name} has {sorted(case)}; it must have {sorted(known)}")
-
-    def further(exercise: Exercise) -> list[Mapping[str, Any]]:
-        drawn = []
-        if exercise.draw and "seed" in kept:
-            rng = np.random.default_rng([kept["seed"], *exercise.name.encode()])
-            drawn = [exercise.draw(rng) for _ in range(kept.get("draws", 3))]
-        return [*kept.get("cases", {}).get(exercise.name, []), *drawn]
-
-    return further
 
 
 def truth_table(expected: Mapping[str, bool], hint: str) -> Callable[[Any], str | None]:

@@ -160,12 +160,18 @@ def guarded(answer: Any, whose: str = "The function") -> Any:
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Whatever runs inside, the notebook's random numbers and NumPy's error state stay."""
+    """Whatever runs inside, the notebook's random numbers and NumPy's error state stay.
+
+    Gradients are on inside, also when the notebook has left them off.
+    """
     python, numpy = random.getstate(), np.random.get_state()
     torch = sys.modules.get("torch")
     kept = torch.get_rng_state() if torch is not None else None
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    with np.errstate(all="ignore"), warnings.catch_warnings(), contextlib.ExitStack() as modes:
         warnings.simplefilter("ignore")
+        if torch is not None:
+            modes.enter_context(torch.inference_mode(False))
+            modes.enter_context(torch.enable_grad())
         try:
             yield
         finally:

@@ -14,24 +14,27 @@ from pathlib import Path
 import d2lmini
 
 from ..exercise_checks import EXERCISES
-from ..exercise_checks.engine import PASSED, cases_from
-from . import reading, report
-from .process import Graded, Limits, Stopped, memory_is_watched, run
+from ..exercise_checks.engine import PASSED
+from . import family, reading, report
+from .cases import Further
+from .link import Limits
+from .process import Graded, Stopped, run
 from .reading import Submission
 from .table import COLUMNS, Row, Table, safe
 
 ABOUT = """\
 Grade exercise notebooks: one row for each student and exercise in a table, and, with --reports,
 a page for each notebook. Each notebook runs in a fresh process, in an empty folder, without input.
-The marks are the table's alone: what the notebook's own check(...) says does not count.
+The marks are the table's alone: they are made in a process of their own, which asks the notebook's
+process for answers. What the notebook's own check(...) says does not count.
 """
 MORE = """\
 The table is written after each notebook. Ctrl-C leaves what was graded; the same command goes on
 from there. A notebook is graded anew when it, the cases file or d2lmini's version has changed.
 
-These are limits for accidents, not a security boundary. A notebook runs as you: it can read your
-files, use the network, and forge its own marks. If you do not trust your students' code, grade in
-a container without network; teaching.md in the book shows how.
+These are limits for accidents, not a security boundary. A notebook runs as you: it can read and
+change your files, the table and the cases among them, and use the network. If you do not trust
+your students' code, grade in a container without network; teaching.md in the book shows how.
 """
 
 
@@ -81,18 +84,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if find_spec("IPython") is None:
         return _error("IPython is not installed; install it with:  pip install ipython")
     try:
-        salt = _salt(options.cases)
+        further = Further(options.cases) if options.cases else None
         table = Table(options.output)
+        salt = d2lmini.__version__.encode() + (further.content if further else b"")
         todo, skipped = _todo(options, table, salt)
         options.output.resolve().parent.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         return _error(str(error))
     if skipped:
         _tell(f"{skipped} graded already; --again grades them anew")
-    if not memory_is_watched():
+    if not family.is_known():
         _tell("memory is not limited on this machine; with psutil it is:  pip install psutil")
     try:
-        _grade_all(todo, options, table)
+        _grade_all(todo, options, table, further)
     except KeyboardInterrupt:
         rest = sum(not table.graded(work.key, work.digest) for work in todo)
         _tell(f"Stopped. {options.output} holds what was graded; {rest} of {len(todo)} are left.")
@@ -105,20 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _salt(cases: str | None) -> bytes:
-    """What decides the marks besides the notebook. Raises ValueError for a wrong cases file."""
-    if cases is None:
-        return d2lmini.__version__.encode()
-    further = cases_from(cases)
-    for exercise in EXERCISES.values():
-        further(exercise)
-    return d2lmini.__version__.encode() + Path(cases).read_bytes()
-
-
 def _todo(options, table: Table, salt: bytes) -> tuple[list[Submission], int]:
     paths = reading.found(options.submissions)
     keys = reading.keys(paths, options.output.resolve().parent)
     students = reading.students([*keys.values(), *table.rows])
+    for names in reading.alike(students):
+        _tell(f"warning: {', '.join(names)} look alike in the table; tell them by their path")
     each = (reading.submission(p, k, students[k], salt) for p, k in keys.items())
     todo = [work for work in each if options.again or not table.graded(work.key, work.digest)]
     for work in todo:
@@ -126,13 +122,12 @@ def _todo(options, table: Table, salt: bytes) -> tuple[list[Submission], int]:
     return todo, len(paths) - len(todo)
 
 
-def _grade_all(todo: Sequence[Submission], options, table: Table) -> None:
+def _grade_all(todo: Sequence[Submission], options, table: Table, further: Further | None) -> None:
     """Grade and write each notebook. Raises KeyboardInterrupt after all processes have ended."""
     limits = Limits(options.seconds, options.cell_seconds, options.memory)
-    cases = str(Path(options.cases).resolve()) if options.cases else None
+    cases = further.cases if further else {}
     stop = threading.Event()
-    taken: dict[str, str] = {}
-    names = {key: report.file_name(key, who, taken) for key, who in _named(todo, table)}
+    names = report.file_names(_named(todo, table))
 
     def grade(work: Submission) -> Graded:
         if stop.is_set():
@@ -145,18 +140,25 @@ def _grade_all(todo: Sequence[Submission], options, table: Table) -> None:
             for future in _progress(futures):
                 work, done = futures[future], future.result()
                 rows = rows_of(work, done)
-                if options.reports:
-                    report.write(options.reports, names[work.key], work, rows, done)
                 table.put(work.key, rows)
+                if options.reports:
+                    _report(options.reports, names[work.key], work, rows, done)
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
 
 
-def _named(todo: Sequence[Submission], table: Table) -> list[tuple[str, str]]:
-    """Key and student of every notebook in the table and to come, in an order that stays."""
+def _report(folder: Path, name: str, work: Submission, rows: list[Row], done: Graded) -> None:
+    try:
+        report.write(folder, name, work, rows, done)
+    except OSError as error:  # a page less, and the others go on
+        _tell(f"warning: no page for {work.key}: {error}")
+
+
+def _named(todo: Sequence[Submission], table: Table) -> dict[str, str]:
+    """Key -> student of every notebook in the table and to come."""
     known = {key: rows[0]["student"] for key, rows in table.rows.items() if rows}
-    return sorted({**known, **{work.key: work.student for work in todo}}.items())
+    return known | {work.key: work.student for work in todo}
 
 
 def rows_of(work: Submission, done: Graded) -> list[Row]:

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import ast
+import codecs
 import glob
 import hashlib
 import json
 import os
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import threading
+import unicodedata
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from ..exercise_checks import EXERCISES
 from .table import safe
 
 LARGEST = 50 * 2**20
+LARGEST_CODE = 5 * 10**6
+_ONE_AT_A_TIME = threading.Lock()
 CHECK = re.compile(r"""\bcheck\(\s*["'](\w+)["']""")
 #: Files that keep the name they have in the book are told apart by their folder.
 OF_THE_BOOK = re.compile(
     r"(01_average_pooling|02_nadaraya_watson|03_kernels|04_bandwidth|05_learning_the_kernel"
     r"|06_transformers_are_kernel_smoothers)( ?\(\d+\)|-Copy\d+)?"
+)
+
+#: What a cell of the table would change, and a % that would be read as one of ours.
+UNSAFE = re.compile(
+    r"^[=+\-@\s]|\s$|(?<=\s)\s|[^\S ]|[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]"
+    r"|%(?=[0-9A-Fa-f]{2})"
+)
+LONGEST_KEY = 400
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
 
@@ -36,8 +58,8 @@ class NotGradable(Exception):
 class Submission:
     """One notebook.
 
-    student: from the name of the file; key: its path seen from the table, which tells it from all
-    others; digest: changes when it must be graded anew; cells: the sources of its code cells;
+    student: from the name of the file, only shown; key: its path seen from the table, no other file
+    has it; digest: changes when it must be graded anew; cells: the sources of its code cells;
     exercises: names; problem: (status, message) when there is nothing to run.
     """
 
@@ -73,29 +95,46 @@ def found(given: Iterable[str]) -> list[Path]:
 
 
 def keys(paths: Sequence[Path], folder: Path) -> dict[Path, str]:
-    """Each path seen from the table's folder, with forward slashes."""
+    """Each path seen from the table's folder, with forward slashes; no two are the same."""
 
     def seen(path: Path) -> str:
         try:
-            return safe(Path(os.path.relpath(path, folder)).as_posix())
+            return quoted(Path(os.path.relpath(path, folder)).as_posix())
         except ValueError:  # another drive, on Windows
-            return safe(path.as_posix())
+            return quoted(path.as_posix())
 
     return {path: seen(path) for path in paths}
 
 
+def quoted(path: str) -> str:
+    """A path as text that a table keeps as it is: other bytes as %XX, long ones with a hash."""
+    raw = os.fsencode(path)
+    text = raw.decode("utf-8", "surrogateescape")
+    text = UNSAFE.sub(lambda found: _percent(found[0]), text)
+    if len(text) > LONGEST_KEY:
+        text = f"{hashlib.sha256(raw).hexdigest()[:16]}…{text[-LONGEST_KEY:]}"
+    return text
+
+
+def _percent(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogateescape"))
+
+
 def students(names: Iterable[str]) -> dict[str, str]:
-    """Path of a notebook -> whose it is: all different where the files could be confused.
+    """Path of a notebook, as quoted -> whose it is, to be shown: different where folders differ.
 
     It is the name of the file. A file that is called as in the book takes the name of its folder,
-    and as many folders are put in front as tell two students from each other.
+    and as many folders are put in front as tell two students from each other. Files in one folder
+    whose names look alike are shown alike: see ``alike``.
     """
     parts = {name: _parts(name) for name in names}
     length = dict.fromkeys(parts, 1)
     for _ in range(20):
         told = {n: "/".join(p[0][-length[n] :]) for n, p in parts.items()}
-        count = Counter((told[n], parts[n][1]) for n in parts)
-        twice = [n for n in parts if count[told[n], parts[n][1]] > 1]
+        whole = defaultdict(set)
+        for name, (shown, stem) in parts.items():
+            whole[told[name], stem].add(tuple(shown))
+        twice = [n for n in parts if len(whole[told[n], parts[n][1]]) > 1]
         twice = [n for n in twice if length[n] < len(parts[n][0])]
         if not twice:
             break
@@ -104,9 +143,18 @@ def students(names: Iterable[str]) -> dict[str, str]:
     return told if parts else {}
 
 
+def alike(shown: Mapping[str, str]) -> list[list[str]]:
+    """Groups of paths whose students look the same to a reader. shown: what ``students`` gives."""
+    groups = defaultdict(list)
+    for name, student in shown.items():
+        look = unicodedata.normalize("NFKC", student).casefold()
+        groups[look, _parts(name)[1]].append(name)
+    return [sorted(group) for group in groups.values() if len(group) > 1]
+
+
 def _parts(name: str) -> tuple[list[str], str]:
     """The names that tell a student, the nearest last; and what tells two of one student's."""
-    *folders, file = name.split("/")
+    *folders, file = (safe(unquote(part)) for part in name.split("/"))
     stem = file.removesuffix(".ipynb")
     if OF_THE_BOOK.fullmatch(stem) and folders and folders[-1] not in (".", ".."):
         return folders, stem
@@ -137,19 +185,93 @@ def code_cells(content: bytes) -> list[str]:
         size = len(content) // 2**20
         raise NotGradable("too large", f"The file has {size} MB: clear its outputs and save it.")
     try:
-        notebook = json.loads(content.decode("utf-8-sig"))
+        notebook = json.loads(text_of(content))
     except (ValueError, RecursionError) as error:
-        why = str(error)[:80]
-        raise NotGradable("broken file", f"The file is not a notebook: {why}.") from None
+        raise NotGradable("broken file", what_it_is(content, str(error)[:80])) from None
     try:
         if "worksheets" in notebook:  # format 3, until 2015
             cells = [cell for sheet in notebook["worksheets"] for cell in sheet["cells"]]
         else:
             cells = notebook["cells"]
         code = [c.get("source", c.get("input", "")) for c in cells if c["cell_type"] == "code"]
-        return ["".join(source) for source in code]
+        code = ["".join(source) for source in code]
     except (TypeError, KeyError, AttributeError):
         raise NotGradable("broken file", "The file is JSON, but not a notebook.") from None
+    if (size := sum(map(len, code))) > LARGEST_CODE:
+        size //= 10**6
+        raise NotGradable("too large", f"The file has {size} million characters of code.")
+    return code
+
+
+def text_of(content: bytes) -> str:
+    """The text of a file: UTF-8, or what the mark at its start says. Raises ValueError."""
+    coding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
+    return content.decode(coding)
+
+
+STARTS = (
+    (b"PK\x03\x04", "a zip archive: unpack it and hand in the notebook that is inside"),
+    (b"\x1f\x8b", "a compressed archive: unpack it and hand in the notebook that is inside"),
+    (b"%PDF", "a PDF: hand in the notebook itself, not its print"),
+    (b"\x89PNG", "a picture: hand in the notebook itself"),
+)
+
+
+def what_it_is(content: bytes, why: str) -> str:
+    """In words, what a file is that is no notebook. why: what the reader of JSON has said."""
+    for start, what in STARTS:
+        if content.startswith(start):
+            return f"The file is not a notebook but {what}."
+    try:
+        text = text_of(content).lstrip()
+    except ValueError:
+        return f"The file is not a notebook: it is not text in UTF-8 ({why})."
+    if re.search(r"^(<{7} |>{7} |={7}$)", text, re.M):
+        return (
+            "The file is not a notebook any more: it holds the marks of a merge conflict "
+            "(<<<<<<<). Settle the conflict and save it again."
+        )
+    if re.match(r"<(!doctype html|html|head|\?xml|!--)", text, re.I):
+        return (
+            "The file is not a notebook but a web page, such as the log-in page of a learning "
+            "platform: download it again while you are logged in."
+        )
+    if not text.startswith(("{", "[")) and _is_script(text):
+        return "The file is not a notebook but a Python script: put its code into the notebook."
+    if text.startswith("{"):
+        return f"The file is not a notebook as it stands: it is cut off or damaged ({why})."
+    return f"The file is not a notebook: {why}."
+
+
+def _is_script(text: str) -> bool:
+    try:
+        return bool(_parsed(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return bool(re.search(r"^(import \w|from \w+ import |def \w+\()", text, re.M))
+
+
+def _parsed(source: str) -> list[ast.stmt]:
+    """The statements; what Python warns of in a student's code is not the teacher's concern."""
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source).body
+
+
+def names_made(source: str) -> set[str]:
+    """The names that a cell's code defines or assigns at its outermost level."""
+    made = set(re.findall(ANSWERS, source, re.M))
+    try:
+        body = _parsed(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return made  # a magic, or a slip further down
+    for node in body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            made |= {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+    return made
+
+
+ANSWERS = r"^(?:(?:async\s+)?def\s+|class\s+)?(\w+)\s*(?::[^=\n]+)?(?:=(?!=)|\()"
 
 
 def exercises_of(cells: Sequence[str]) -> tuple[int, list[str]]:
@@ -158,9 +280,9 @@ def exercises_of(cells: Sequence[str]) -> tuple[int, list[str]]:
     Raises NotGradable when there are none.
     """
     text = "\n".join(cells)
-    answers = r"^(?:def\s+|class\s+)?(\w+)\s*(?:=(?!=)|\()"
-    for names in (CHECK.findall(text), re.findall(answers, text, re.M)):
-        votes = Counter(EXERCISES[name].chapter for name in set(names) if name in EXERCISES)
+    answers = set().union(*map(names_made, cells))
+    for names in (set(CHECK.findall(text)), answers):
+        votes = Counter(EXERCISES[name].chapter for name in names if name in EXERCISES)
         if votes:
             chapter = votes.most_common(1)[0][0]
             return chapter, [e.name for e in EXERCISES.values() if e.chapter == chapter]

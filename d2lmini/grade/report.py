@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from urllib.parse import unquote
 
 from ..exercise_checks import EXERCISES
 from .process import Graded
 from .reading import Submission
-from .table import Row
+from .table import Row, safe
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -38,16 +41,38 @@ pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 """
 
 
-def file_name(key: str, student: str, taken: dict[str, str]) -> str:
-    """A name for the page of a notebook that no other notebook has; it is noted in ``taken``."""
-    stem = key.rpartition("/")[2].removesuffix(".ipynb")
+LONGEST_NAME = 80  # bytes, of at least 143 that a file system allows
+
+
+def file_names(students: Mapping[str, str]) -> dict[str, str]:
+    """Key of each notebook -> a name for its page: short, and no two are the same anywhere.
+
+    Names that would be the same, or are too long, end in a part that only their key decides; so no
+    page is written over that of a notebook that was graded before.
+    """
+    plain = {key: _plain_name(key, student) for key, student in students.items()}
+    count = Counter(_folded(name) for name in plain.values())
+    return {
+        key: f"{_cut(name)}-{hashlib.sha256(key.encode()).hexdigest()[:10]}.html"
+        if count[_folded(name)] > 1 or _cut(name) != name
+        else f"{name}.html"
+        for key, name in plain.items()
+    }
+
+
+def _plain_name(key: str, student: str) -> str:
+    stem = safe(unquote(key.rpartition("/")[2])).removesuffix(".ipynb")
     name = student if student.endswith(stem) else f"{student}-{stem}"
-    name = re.sub(r"[^\w.() -]+", "_", name).strip(". ")[:100] or "notebook"
-    number, first = 1, name
-    while taken.setdefault(name.lower(), key) != key:
-        number += 1
-        name = f"{first}-{number}"
-    return f"{name}.html"
+    return re.sub(r"[^\w.() -]+", "_", name).strip(". ") or "notebook"
+
+
+def _cut(name: str) -> str:
+    return name.encode()[:LONGEST_NAME].decode("utf-8", "ignore").strip(". ")
+
+
+def _folded(name: str) -> str:
+    """The same for names that some file system takes for one."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def write(folder: Path, name: str, work: Submission, rows: Sequence[Row], done: Graded) -> None:

@@ -1,29 +1,25 @@
-"""What runs in the fresh process: the cells of one notebook, then its exercises are judged.
+"""What runs in the student's process: the cells of one notebook, then its answers are handed over.
 
-The job comes as JSON through standard input, what happens goes line by line into a file, each
-line before or right after the fact. So if this process dies, the parent knows where.
+The judge, in a process of its own, says what to run and asks for answers; a function is called
+here with what the judge sends, and what it returns goes back. Cases and verdicts are not here.
+Each step is told before or right after the fact, so if this process dies, the judge knows where.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import json
 import os
 import re
 import signal
 import sys
-import threading
-import time
-import warnings
-from typing import Any
+from typing import Any, BinaryIO
+
+from . import wire
+from .family import end_with_the_parent
+from .far import Answers
 
 LARGEST_FILE = 2**30
 INSTALLERS = re.compile(r"\b(pip3?|conda|mamba|uv)\b")
-GRACE = 5.0
-RESERVE = 512  # MB beyond the limit, for judging what a notebook that filled its memory left
-PR_SET_PDEATHSIG = 1  # of prctl, on Linux
-MISSING = object()
 
 
 class CellTimeout(BaseException):
@@ -31,33 +27,43 @@ class CellTimeout(BaseException):
 
 
 def main() -> None:
-    """Do the job that stands in standard input."""
-    job = json.load(sys.stdin)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
-    events = open(job["events"], "a", encoding="utf-8")  # noqa: SIM115
+    """Do the job that the judge sends."""
+    incoming, outgoing = _line()
+    end_with_the_parent()
+    own = os.getpid()
 
     def say(event: str, **more: Any) -> None:
-        events.write(json.dumps({"event": event, **more}) + "\n")
-        events.flush()
+        if os.getpid() != own:  # a fork that a cell has left behind
+            os._exit(0)
+        wire.write(outgoing, {"event": event, **more})
 
-    from ..exercise_checks.engine import EXERCISES, cases_from
-
-    _end_with_the_parent(os.getppid())
-    further = cases_from(job["cases"]) if job["cases"] else lambda exercise: []
-    more = {name: further(EXERCISES[name]) for name in job["exercises"]}
+    job = wire.message(wire.read(incoming) or b"", wire.JOB)
     shell = _shell()
-    _limit(job["memory"], RESERVE)
+    _limit(job["memory"], job["reserve"])
     say("ready")
     for number, source in job["cells"]:
-        say("cell", number=number, limit=job["cell_seconds"] + GRACE)
+        say("cell", number=number)
         if problem := run_cell(shell, source, job["cell_seconds"]):
             say("failed", number=number, problem=problem)
-    _limit(job["memory"] + RESERVE)
-    for name in job["exercises"]:
-        _judge(name, shell.user_ns.get(name, MISSING), more[name], say)
-    say("end")
+    _limit(job["memory"] + job["reserve"])
+    say("ran")
+    answers = Answers(shell.user_ns)
+    while data := wire.read(incoming):
+        reply = answers.to(wire.message(data, wire.REQUESTS))
+        try:
+            say("reply", **reply)
+        except ValueError:  # too long for one message
+            say("reply", **{**reply, "value": wire.thing([]), "changed": []})
     os._exit(0)  # whatever threads the notebook left behind
+
+
+def _line() -> tuple[BinaryIO, BinaryIO]:
+    """The line to the judge, taken off standard input and output: cells get the null device."""
+    incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    return incoming, outgoing
 
 
 def run_cell(shell: Any, source: str, seconds: float) -> str:
@@ -119,27 +125,6 @@ def _in_words(error: BaseException, seconds: float) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _judge(name: str, answer: Any, cases: list, say: Any) -> None:
-    from ..exercise_checks.engine import EXERCISES, judge
-
-    if answer is MISSING:
-        say("result", name=name, status="missing", message="", seconds=0.0)
-        return
-    exercise = EXERCISES[name]
-    calls = 1 if exercise.judge else len(exercise.cases) + len(cases) + 1
-    say("judging", name=name, limit=calls * exercise.seconds + 2 * GRACE)
-    started = time.monotonic()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            result = judge(exercise, answer, more=cases)
-        status, message = result.status, result.message
-    except BaseException as error:
-        status, message = "error", f"Judging stopped with {_in_words(error, 0)}."
-    seconds = time.monotonic() - started
-    say("result", name=name, status=status, message=message[:2000], seconds=seconds)
-
-
 def _limit(memory: int, reserve: int = 0) -> None:
     """Limits of each process: memory in MB, the size of a file, no core dumps.
 
@@ -160,19 +145,6 @@ def _limit(memory: int, reserve: int = 0) -> None:
             sizes = tuple(min(size, hard) for size in sizes)
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(which, sizes)
-
-
-def _end_with_the_parent(parent: int) -> None:
-    """End this process when the one that started it is gone, also in a long computation in C."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _shell() -> Any:

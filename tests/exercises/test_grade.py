@@ -17,7 +17,9 @@ import pytest
 from d2lmini.exercise_checks import EXERCISES
 from d2lmini.grade import reading, report
 from d2lmini.grade.__main__ import main, parser
-from d2lmini.grade.process import Graded, Limits, Verdict
+from d2lmini.grade.cases import Further
+from d2lmini.grade.link import Limits
+from d2lmini.grade.process import Graded, Verdict
 from d2lmini.grade.table import COLUMNS, Table, safe
 from tools import ROOT
 
@@ -86,7 +88,7 @@ FOLDER = {
     ),
     "hanging answer": (
         notebook(IMPORT, f"def {ONE.name}(**case):\n    while True: pass"),
-        "not right yet", "Stopped after", {},
+        "not right yet", "Stopped after 10 s", {},
     ),
     "eating": (
         notebook(IMPORT, RIGHT, "x = []\n" + loop("x.append(bytearray(10**8))")),
@@ -272,7 +274,7 @@ def test_ctrl_c_leaves_what_was_graded_and_the_same_command_goes_on(tmp_path):
 
 
 def children(pid):
-    return [child.cmdline() for child in psutil.Process(pid).children()]
+    return [child.cmdline() for child in psutil.Process(pid).children(recursive=True)]
 
 
 def wait_for(condition, seconds=15):
@@ -398,10 +400,10 @@ def test_the_names_of_the_book_are_known():
 
 
 def test_two_notebooks_never_share_a_page():
-    taken = {}
-    names = [report.file_name(k, k[:1], taken) for k in ("a/x.ipynb", "a/y.ipynb", "A/x.ipynb")]
-    assert len({name.lower() for name in names}) == 3
-    assert report.file_name("a/../b.ipynb", "../b", {}) == "_b.html"
+    names = report.file_names({k: k[:1] for k in ("a/x.ipynb", "a/y.ipynb", "A/x.ipynb")})
+    assert len({name.lower() for name in names.values()}) == 3
+    assert names["a/y.ipynb"] == "a-y.html"
+    assert report.file_names({"a/../b.ipynb": "../b"}) == {"a/../b.ipynb": "_b.html"}
 
 
 def test_notebooks_of_both_formats_are_read():
@@ -472,12 +474,12 @@ def test_the_cases_file_is_right(tmp_path):
     (text,) = re.findall(r"```json\n(.+?)```", TEACHING, re.S)
     kept = tmp_path / "cases.json"
     kept.write_text(text, encoding="utf-8")
-    from d2lmini.exercise_checks.engine import cases_from
-
-    further = cases_from(str(kept))
+    cases = Further(kept).cases
     named = json.loads(text)["cases"]
-    assert named and all(further(EXERCISES[name])[: len(c)] == c for name, c in named.items())
-    assert len(further(ONE)) >= 1
+    assert named and all(cases[name][: len(c)] == c for name, c in named.items())
+    assert len(cases[ONE.name]) >= 1
+    kept.write_text('{"seed": 1}', encoding="utf-8")
+    assert len(Further(kept).cases[ONE.name]) == 3 and "it is three" in TEACHING
 
 
 def test_the_links_lead_somewhere():
