@@ -1,8 +1,8 @@
 // Kernels side by side: widths, errors, the kernel drawn at a query. Agreement with Python: test_widget_kernels.py.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { KERNELS, attentionWeights, grid } from "../../d2lmini/widgets/js/maths.js";
-import { SPREADING, closingWidth, compareKernels, estimatesAt, weightCurve, widthOf } from "../../d2lmini/widgets/js/shapes.js";
+import { KERNELS, attentionWeights, estimatesAt, grid } from "../../d2lmini/widgets/js/maths.js";
+import { SPREADING, closingWidth, compareKernels, weightCurve, widthOf } from "../../d2lmini/widgets/js/shapes.js";
 
 const keys = [0.1, 0.4, 1.1, 1.15, 2.9, 4.2];
 const values = [1, -2, 3, 0.5, 4, 2];
