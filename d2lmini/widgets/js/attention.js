@@ -90,16 +90,18 @@ function menusIn(parent, shell) {
 
 /** One token and its two coordinates, for those who do not drag; `show(state)` puts them where the points are.
  *  @param {Element} parent
- *  @param {{ limit: number, labels: string[], choose: (i: number) => void, move: (axis: number, value: number) => void }} options */
+ *  @param {{ limit: number, labels: string[], choose: (i: number) => void,
+ *    move: (axis: number, value: number) => void }} options */
 function tokenControls(parent, { limit, labels, choose, move }) {
   const box = node(parent, "div", { class: "d2l-controls" });
-  const which = select(box, "Token to move", labels.map((_, i) => i), (i) => choose(Number(i)), { ...labels });
+  const which = select(box, "Token to move",
+    Object.keys(labels), (i) => choose(Number(i)), Object.fromEntries(Object.entries(labels)));
   const sides = ["first", "second"].map((side, axis) => range(box, `its ${side} coordinate`, {
     min: -limit, max: limit, step: 0.05, describe: (x) => fixed(x), onInput: (value) => move(axis, value),
   }));
   return (/** @type {State} */ { selected, points, labels: now }) => {
     [...which.input.options].forEach((option, i) => { if (option.textContent !== now[i]) option.textContent = now[i]; });
-    which.show(selected);
+    which.show(String(selected));
     sides.forEach((side, axis) => side.show(points[selected][axis]));
   };
 }

@@ -38,7 +38,7 @@ export function select(parent, label, options, onInput, names = {}) {
   const box = node(parent, "label", { class: "d2l-control d2l-select" });
   node(box, "span", {}, label);
   const input = node(box, "select");
-  for (const option of options) node(input, "option", { value: option }, names[option] ?? String(option));
+  for (const option of options) node(input, "option", { value: option }, names[String(option)] ?? String(option));
   input.addEventListener("change", () => onInput(input.value));
   return {
     input,
@@ -131,7 +131,9 @@ export function onDrag(target, { start, move, end = () => {} }) {
     return { x: event.clientX - box.left, y: event.clientY - box.top, touch: event.pointerType === "touch" };
   };
   let held = false;
-  target.addEventListener("touchstart", (/** @type {Event} */ event) => { if (held) event.preventDefault(); }, { passive: false });
+  target.addEventListener("touchstart", (/** @type {Event} */ event) => {
+    if (held) event.preventDefault();
+  }, { passive: false });
   target.addEventListener("pointerdown", (/** @type {any} */ event) => {
     if (event.button !== 0) return;
     held = start(at(event)) === true;

@@ -89,7 +89,8 @@ export function tenth(x) {
   return (TENTHS[tenths] ??= (tenths / 10).toFixed(1));
 }
 
-/** "M… L…" through the points, a gap wherever y is NaN. @param {Numbers} xs @param {Numbers} ys @param {Scale} x @param {Scale} y */
+/** "M… L…" through the points, a gap wherever y is NaN.
+ *  @param {Numbers} xs @param {Numbers} ys @param {Scale} x @param {Scale} y */
 export function path(xs, ys, x, y) {
   let d = "";
   let pen = "M";

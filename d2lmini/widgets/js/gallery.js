@@ -29,7 +29,8 @@ export class Gallery {
   }
 
   /** Shapes over the distance in units of sigma, drawn anew only when the switch moves; errors below them.
-   *  @param {{ kernel: KernelName, match: boolean, errors: Record<KernelName, number>, gaps: Record<KernelName, number> }} state */
+   *  @param {{ kernel: KernelName, match: boolean, errors: Record<KernelName, number>,
+   *    gaps: Record<KernelName, number> }} state */
   update({ kernel, match, errors, gaps }) {
     this.#drawShapes(match);
     for (const { name, card, error } of this.cards) {

@@ -36,7 +36,8 @@ function numbersIn(parent) {
   };
 }
 
-/** Returns what computes everything that is drawn. @param {import("./shell.js").Shell} shell @param {import("./sample.js").Scene} scene */
+/** Returns what computes everything that is drawn.
+ *  @param {import("./shell.js").Shell} shell @param {import("./sample.js").Scene} scene */
 function solverOf(shell, scene) {
   const { asked } = scene;
   const compared = kept((/** @type {number[]} */ keys, /** @type {number[]} */ values, /** @type {number} */ sigma,

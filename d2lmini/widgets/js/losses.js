@@ -62,7 +62,8 @@ export class LossPanel {
     this.drawWalk(curves, active, run, epoch, width);
   }
 
-  /** @param {Curves} curves @param {OverW} active @param {number[]} run @param {number} epoch @param {number} _width of the axes */
+  /** @param {Curves} curves @param {OverW} active @param {number[]} run @param {number} epoch
+   *  @param {number} _width of the axes */
   #drawWalk(curves, active, run, epoch, _width) {
     set(this.walk, { d: run.slice(0, epoch + 1).map((w) => {
       const passed = clamp(w ? 1 / w : Infinity, this.sigmas);

@@ -158,7 +158,8 @@ export class HeatmapPanel {
 
   /** The part of the weights that has pixels, and `at`: for each column of pixels its column there. Room for all of it is
    *  made here, once for a layout and a set of keys.
-   *  @param {Float64Array} keys sorted @param {number} count of queries @param {Square} square @param {number} sharp pixels of the screen in one of the page */
+   *  @param {Float64Array} keys sorted @param {number} count of queries @param {Square} square
+   *  @param {number} sharp pixels of the screen in one of the page */
   #shown(keys, count, { x, y }, sharp = 1) {
     const [width, height] = [x.range[1] - x.range[0], y.range[0] - y.range[1]].map((side) => Math.round(side * sharp));
     const nearest = nearestKeys(keys, x.domain, width);

@@ -80,7 +80,8 @@ export class Plane {
     return [this.x(x), this.y(y)];
   }
 
-  /** Draw points with their labels; lines, areas and output for the `row` of the picked `query`, else all outputs. @param {State} state */
+  /** Draw points with their labels; lines, areas and output for the `row` of the picked `query`, else all outputs.
+   *  @param {State} state */
   update(state) {
     if (!this.#layout()) return;
     this.state = state;

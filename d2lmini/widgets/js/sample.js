@@ -50,7 +50,8 @@ export class Scene {
     return { ...this.asked, keys, values: /** @type {number[]} */ (this.shell.get("data_values")), signal: this.#signal(keys) };
   }
 
-  /** What the picture draws of a kernel, computed anew only where something changed. @param {KernelName} kernel @param {number} width */
+  /** What the picture draws of a kernel, computed anew only where something changed.
+   *  @param {KernelName} kernel @param {number} width */
   solve(kernel, width) {
     const { queries, truth } = this;
     const [sigma, query, keys, values] = SAMPLE_TRAITS.map((trait) => this.shell.get(trait));
@@ -59,8 +60,9 @@ export class Scene {
     const fit = this.#fit(queries, keys, values, kernel, width, shown);
     const row = this.#row(query, keys, kernel, width);
     return {
-      sigma: /** @type {number} */ (sigma), query: /** @type {number} */ (query), kernel, width, keys: /** @type {number[]} */ (keys),
-      values: /** @type {number[]} */ (values), queries, truth, fit, estimates: fit.estimates, row, estimate: pool(row, values),
+      sigma: /** @type {number} */ (sigma), query: /** @type {number} */ (query), kernel, width, queries, truth,
+      keys: /** @type {number[]} */ (keys), values: /** @type {number[]} */ (values),
+      fit, estimates: fit.estimates, row, estimate: pool(row, values),
     };
   }
 

@@ -9,7 +9,8 @@ import { sampleExplorer } from "./sample.js";
 /** The error at the queries of the sample, and how many of them have no estimate.
  *  @param {{ queries: Float64Array, truth: Float64Array }} asked */
 const errorAt = ({ queries, truth }) => kept((
-  /** @type {number[]} */ keys, /** @type {number[]} */ values, /** @type {import("./maths.js").KernelName} */ kernel, /** @type {number} */ sigma,
+  /** @type {number[]} */ keys, /** @type {number[]} */ values, /** @type {import("./maths.js").KernelName} */ kernel,
+  /** @type {number} */ sigma,
 ) => {
   const answers = estimatesAt(queries, keys, values, kernel, sigma);
   return { error: meanSquaredError(answers, truth), gaps: answers.filter(Number.isNaN).length, count: queries.length };

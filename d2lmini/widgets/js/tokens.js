@@ -44,7 +44,8 @@ export function selfAttention(points, { sigma, kernel, mask, reach, positions, p
   });
 }
 
-/** Weighted mean of the points under each row of weights. @param {number[][]} weights @param {Point[]} points @returns {Point[]} */
+/** Weighted mean of the points under each row of weights.
+ *  @param {number[][]} weights @param {Point[]} points @returns {Point[]} */
 export function outputsOf(weights, points) {
   return weights.map((row) => row.reduce(
     ([x, y], weight, j) => [x + weight * points[j][0], y + weight * points[j][1]], [0, 0],
