@@ -9,7 +9,7 @@ endif
 DAILY := tests/core tests/js tests/book/test_notebooks.py tests/book/test_mutants.py tests/book/test_style.py
 
 .DEFAULT_GOAL := help
-.PHONY: help env book check test test-colab lab serve notebooks exercises mutants bench pictures repository clean
+.PHONY: help env book check test test-colab lab serve notebooks exercises mutants bench pictures repository lint-js clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -51,6 +51,11 @@ pictures: book  ## draw the pictures for the README and for links, from the buil
 
 repository: env  ## rewrite the repository's address everywhere: make repository URL=https://github.com/OWNER/NAME
 	@$(RUN) -m tools.repository $(URL)
+
+lint-js:  ## ESLint and types of the JavaScript (needs npm)
+	@command -v npm >/dev/null || { echo "make: npm not found: install Node.js 22 or later (nodejs.org), which brings it" >&2; exit 1; }
+	@npm ci --silent --ignore-scripts --no-audit --no-fund
+	@npm run --silent lint
 
 test-colab: env  ## run every notebook in what Colab has, from its setup cell on
 	@$(RUN) -m tests.colab.run

@@ -1,7 +1,8 @@
 """Speed beside peers, redraw times and page weights, in one run: ``make bench``.
 
-Ratios compare fastest runs, taken in turns, so that a busy machine slows both alike. Only a ratio
-under half of what is required fails; times and weights are printed beside their budgets.
+Ratios compare fastest runs, taken in turns, so that a busy machine slows both alike. What fails is
+a ratio under half of what is required, or a redraw whose median takes more than twice its budget;
+weights are printed beside theirs.
 """
 
 import functools
@@ -153,7 +154,9 @@ def explorer_of(name: str, n: int, m: int) -> widgets.base.Explorer | None:
     return explorer
 
 
-def redraw_times(browser: Browser) -> None:
+def redraw_times(browser: Browser) -> bool:
+    """Print the time of a redraw of each explorer; False if a median is over twice its budget."""
+    passed = True
     print("Sigma moved, picture redrawn (fastest, median and 95 % of 70 moves)")
     with tempfile.TemporaryDirectory() as folder:
         for name in widgets.__all__:
@@ -169,9 +172,12 @@ def redraw_times(browser: Browser) -> None:
                     least, middle, most = np.quantile(moves(browser, path.as_uri()), [0, 0.5, 0.95])
                 except TimeoutError:
                     print("not ready after 20 s")
+                    passed = False
                     continue
                 over = "   OVER" if middle > budget else ""
+                passed &= bool(middle <= 2 * budget)
                 print(f"{least:6.1f} {middle:6.1f} {most:6.1f} ms  (budget {budget} ms){over}")
+    return passed
 
 
 def moves(browser: Browser, address: str) -> list[float]:
@@ -271,7 +277,7 @@ def main() -> int:
     passed = beside_peers()
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
-        redraw_times(browser)
+        passed &= redraw_times(browser)
         page_weights(browser)
         browser.close()
     return 0 if passed else 1

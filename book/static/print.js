@@ -6,7 +6,7 @@
   addEventListener("beforeprint", () => {
     shown = root.dataset.theme;
     root.dataset.theme = "light";
-    for (const figure of document.querySelectorAll("img[loading=lazy]")) figure.loading = "eager";
+    for (const figure of document.querySelectorAll("img[loading=lazy]")) figure.setAttribute("loading", "eager");
   });
   addEventListener("afterprint", () => {
     root.dataset.theme = shown;

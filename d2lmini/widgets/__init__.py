@@ -3,7 +3,7 @@
 from .attention import Attention
 from .average import Average
 from .bandwidth import Bandwidth
-from .gallery import Kernels
+from .kernels import Kernels
 from .learning import Learning
 from .smoother import Smoother
 

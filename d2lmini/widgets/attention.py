@@ -11,6 +11,7 @@ from .base import Explorer, View, load_module, of_view, positive
 SIMILARITIES = ("dot-product", "rbf", "cosine")
 MASKS = ("none", "causal", "window")
 POSITIONS = ("none", "gaussian", "laplace")
+RESTORED = ("query", "kernel", "mask", "positions", "tokens", "points", "shuffles")
 MOST_TOKENS = 12
 
 
@@ -96,9 +97,11 @@ class Attention(Explorer):
             )
         if reach < 0:
             raise ValueError(f"reach must be 0 or more, but was {reach}")
-        view = AttentionView(
-            explorer="attention",
-            label="Explorer: attention between tokens",
+        super().__init__(
+            AttentionView,
+            "attention between tokens",
+            sigmas=(0.1, 10.0),
+            restored=RESTORED,
             tokens=tokens,
             points=points,
             query=None if query is None else query % len(tokens),
@@ -110,10 +113,6 @@ class Attention(Explorer):
             position_sigma=positive("position_sigma", position_sigma),
             limit=_limit(points),
         )
-        view.remember_start(
-            "sigma", "query", "kernel", "mask", "positions", "tokens", "points", "shuffles"
-        )
-        super().__init__(view, sigmas=(0.1, 10.0))
 
     @property
     def tokens(self) -> list[str]:

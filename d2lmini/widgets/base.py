@@ -3,7 +3,9 @@
 import json
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import ipywidgets
@@ -73,10 +75,6 @@ class View(anywidget.AnyWidget):
     def _check_sigma(self, proposal):
         return positive("sigma", proposal["value"])
 
-    def remember_start(self, *names: str) -> None:
-        """Keep the present value of the named traits for Reset."""
-        self.start = {name: getattr(self, name) for name in names}
-
 
 class SampleView(View):
     """A view of one sample and a query; the data can be dragged, and drawn anew from the truth."""
@@ -135,12 +133,27 @@ def of_view(name: str, doc: str) -> property:
 class Explorer(ipywidgets.VBox):
     """A view under its σ slider, linked in the browser, so that no Python is needed to move them.
 
-    With a live kernel the state reads and sets as attributes: ``explorer.sigma``.
+    With a live kernel the state reads and sets as attributes: ``explorer.sigma``. The name of the
+    class in small letters is that of the explorer in the page, of its module here and in ``js``.
+
+    view : the class of the view, of which ``traits`` are traits.
+    title : what it is called to those who do not see it.
+    sigmas : where the slider ends.
+    restored : names of the traits that Reset takes back, besides σ.
     """
 
-    def __init__(self, view: View, sigmas: tuple[float, float]):
+    def __init__(
+        self,
+        view: type[View],
+        title: str,
+        sigmas: tuple[float, float],
+        restored: Sequence[str],
+        **traits: Any,
+    ):
         low, high = (round(math.log10(sigma), 2) for sigma in sigmas)
-        self.view = view
+        name, label = type(self).__name__.lower(), f"Explorer: {title}"
+        self.view = view = view(explorer=name, label=label, **traits)
+        view.start = {name: getattr(view, name) for name in ("sigma", *restored)}
         self.sigma_slider = ipywidgets.FloatLogSlider(
             value=view.sigma,
             base=10,
@@ -180,13 +193,7 @@ class SampleExplorer(Explorer):
         sample: Sample,
         query: float | None,
         sigmas: tuple[float, float] = (0.03, 10.0),
-        **state,
+        **state: Any,
     ):
-        made = view(
-            explorer=type(self).__name__.lower(),
-            label=f"Explorer: {title}",
-            **sample_traits(sample, query),
-            **state,
-        )
-        made.remember_start(*state, "query", "data_keys", "data_values", "samples")
-        super().__init__(made, sigmas)
+        restored = [*state, "query", "data_keys", "data_values", "samples"]
+        super().__init__(view, title, sigmas, restored, **sample_traits(sample, query), **state)

@@ -1,21 +1,28 @@
 """The explorers in the built pages, used as a reader does: mouse, touch, keyboard, http, file."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import d2lmini
-from d2lmini import data
+from d2lmini import data, widgets
+from tools import ROOT
 
-#: (page, name of its explorer)
-EXPLORERS = [
-    ("intro.html", "smoother"),
-    ("chapters/02_nadaraya_watson.html", "smoother"),
-    ("chapters/01_average_pooling.html", "average"),
-    ("chapters/03_kernels.html", "kernels"),
-    ("chapters/04_bandwidth.html", "bandwidth"),
-    ("chapters/05_learning_the_kernel.html", "learning"),
-    ("chapters/06_transformers_are_kernel_smoothers.html", "attention"),
+
+def shown_in(page: Path) -> list[str]:
+    """The names of the explorers that a chapter makes."""
+    source = page.read_text(encoding="utf-8")
+    return [name.lower() for name in widgets.__all__ if f"explorer = {name}(" in source]
+
+
+#: (page, name of its explorer): the landing page, then every chapter that has one
+EXPLORERS = [("intro.html", "smoother")] + [
+    (f"chapters/{page.stem}.html", name)
+    for page in sorted((ROOT / "chapters").glob("*.ipynb"))
+    for name in shown_in(page)
 ]
+CHAPTER_2 = ("chapters/02_nadaraya_watson.html", "smoother")
 READY = "document.documentElement.dataset.widgets !== undefined"
 PICTURE = """root => [...root.querySelectorAll('svg, output, canvas')]
     .filter(part => !part.matches('.d2l-status'))
@@ -34,7 +41,7 @@ def page(browser):
     page.close()
 
 
-def open_explorer(page, address, where=EXPLORERS[1]):
+def open_explorer(page, address, where=CHAPTER_2):
     path, name = where
     page.goto(address + path)
     page.wait_for_function(READY)
@@ -60,6 +67,10 @@ def readouts(root) -> dict[str, str]:
 
 def sigma_slider(root):
     return root.get_by_role("slider", name="bandwidth σ")
+
+
+def test_every_explorer_stands_in_a_chapter():
+    assert {name for _, name in EXPLORERS} == {name.lower() for name in widgets.__all__}
 
 
 @pytest.mark.parametrize("where", EXPLORERS)

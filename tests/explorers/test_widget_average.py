@@ -1,14 +1,12 @@
 """The Python half of the explorer of chapter 1: traits, link, what reaches the page."""
 
 import json
-import re
-import subprocess
 
 import numpy as np
 import pytest
 
 from d2lmini import data
-from d2lmini.widgets import Average, base
+from d2lmini.widgets import Average
 
 
 @pytest.fixture
@@ -64,12 +62,3 @@ def test_start_holds_what_reset_restores(explorer):
 def test_all_data_lie_in_the_picture(explorer):
     low, high = explorer.view.value_range
     assert low <= min(explorer.data_values) and max(explorer.data_values) <= high
-
-
-def test_one_module_without_relative_imports(tmp_path, node):
-    source = base.load_module("average.js")
-    assert not re.search(r"^\s*(import|export)\b(?! default)", source, re.MULTILINE)
-    assert source.count("export default") == 1
-    module = tmp_path / "module.mjs"
-    module.write_text(source, encoding="utf-8")
-    subprocess.run([node, "--check", module], check=True)

@@ -1,7 +1,6 @@
 """The explorer of chapter 3, Python half; its mathematics in JavaScript agrees with d2lmini."""
 
 import json
-import re
 import subprocess
 import warnings
 from pathlib import Path
@@ -71,15 +70,6 @@ def test_repr_says_what_sigma_is(explorer):
     assert repr(explorer) == f"Kernels({state.format('standard deviation')}, 40 keys)"
     explorer.match = False
     assert repr(explorer) == f"Kernels({state.format('width')}, 40 keys)"
-
-
-def test_one_module_without_relative_imports(tmp_path, node):
-    source = base.load_module("kernels.js")
-    assert not re.search(r"^\s*(import|export)\b(?! default)", source, re.MULTILINE)
-    assert source.count("export default") == 1
-    module = tmp_path / "module.mjs"
-    module.write_text(source, encoding="utf-8")
-    subprocess.run([node, "--check", module], check=True)
 
 
 def ask(node, name, *args):

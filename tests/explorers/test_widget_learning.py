@@ -1,7 +1,6 @@
 """The explorer of chapter 5: its traits, and its training in numpy and JavaScript against torch."""
 
 import json
-import re
 import subprocess
 import sys
 
@@ -141,14 +140,3 @@ def test_start_holds_what_reset_restores(explorer):
         *("sigma", "query", "loss", "epoch", "runs", "data_keys", "data_values", "samples")
     }
     assert json.loads(json.dumps(start)) == start
-
-
-def test_one_module_without_relative_imports(tmp_path, node):
-    source = base.load_module("learning.js")
-    assert not re.search(r"^\s*(import|export)\b(?! default)", source, re.MULTILINE)
-    assert source.count("export default") == 1
-    names = re.findall(r"^(?:function|class|const|let) (\w+)", source, re.MULTILINE)
-    assert len(names) == len(set(names))
-    module = tmp_path / "module.mjs"
-    module.write_text(source, encoding="utf-8")
-    subprocess.run([node, "--check", module], check=True)

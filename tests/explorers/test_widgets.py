@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
-from d2lmini import data
+from d2lmini import data, widgets
 from d2lmini.kernels import KERNELS
 from d2lmini.widgets import Smoother, base
 
@@ -76,12 +76,13 @@ def test_kernel_choices_are_the_seven():
     assert list(type(Smoother(data.sine_power()).view).kernel.values) == list(KERNELS)
 
 
-@pytest.mark.parametrize("name", ["smoother.js"])
+@pytest.mark.parametrize("name", widgets.__all__)
 def test_one_module_without_relative_imports(name, tmp_path, node):
-    source = base.load_module(name)
+    source = base.load_module(f"{name.lower()}.js")
     assert not re.search(r"^\s*(import|export)\b(?! default)", source, re.MULTILINE)
     assert source.count("export default") == 1
-    assert source.count("const KERNELS =") == 1
+    names = re.findall(r"^(?:function|class|const|let) (\w+)", source, re.MULTILINE)
+    assert len(names) == len(set(names))
     module = tmp_path / "module.mjs"
     module.write_text(source, encoding="utf-8")
     subprocess.run([node, "--check", module], check=True)

@@ -4,12 +4,15 @@ import { test } from "node:test";
 import { errorCurves, errorsAtKeys, errorsAtQueries, lowest, readCurve, sigmaGrid } from "../../d2lmini/widgets/js/errors.js";
 import { drawSample, nadarayaWatson, TRUTHS } from "../../d2lmini/widgets/js/maths.js";
 
+/** @type {import("../../d2lmini/widgets/js/maths.js").KernelName[]} */
 const NAMES = ["gaussian", "boxcar", "constant", "triangular", "epanechnikov", "tricube", "laplace"];
 const truthAt = TRUTHS.sine_linear;
 const { keys, values } = drawSample("sine_linear", 30, 1, [0, 5], 4);
 const queries = Array.from({ length: 50 }, (_, j) => j / 10);
 const data = { queries, truth: queries.map(truthAt), keys, values, signal: keys.map(truthAt), noiseSd: 1 };
+/** @param {number} a @param {number} b */
 const near = (a, b, tolerance = 1e-12) => assert.ok(Math.abs(a - b) <= tolerance * Math.max(1, Math.abs(b)), `${a} ${b}`);
+/** @param {number[]} numbers */
 const mean = (numbers) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 
 for (const kernel of NAMES) {
@@ -17,7 +20,7 @@ for (const kernel of NAMES) {
     for (const sigma of [1e-300, 0.02, 0.3, 1.5, 1e300]) {
       const { leaveOneOut, training } = errorsAtKeys(keys, values, kernel, sigma);
       const squares = keys.map((key, i) => {
-        const rest = (numbers) => numbers.filter((_, j) => j !== i);
+        const rest = (/** @type {number[]} */ numbers) => numbers.filter((_, j) => j !== i);
         return (nadarayaWatson([key], rest(keys), rest(values), kernel, sigma).estimates[0] - values[i]) ** 2;
       });
       const gap = squares.some(Number.isNaN);
@@ -77,7 +80,7 @@ test("the curves are the errors at each sigma, the best where they are smallest"
     assert.equal(curves.training[i], training);
   });
   assert.ok(Number.isNaN(curves.leaveOneOut[0]));
-  for (const name of ["leaveOneOut", "error"]) {
+  for (const name of /** @type {const} */ (["leaveOneOut", "error"])) {
     const smallest = Math.min(...curves[name].filter((x) => !Number.isNaN(x)));
     assert.equal(curves[name][curves.best[name]], smallest);
   }

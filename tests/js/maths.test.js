@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as maths from "../../d2lmini/widgets/js/maths.js";
 
-const { KERNELS, attentionWeights, drawSample, effectiveNumber, nadarayaWatson, pool } = maths;
+const { KERNELS, KERNEL_NAMES, attentionWeights, drawSample, effectiveNumber, nadarayaWatson, pool } = maths;
 const keys = [0.1, 0.4, 1.1, 1.15, 2.9, 4.2];
 const values = [1, -2, 3, 0.5, 4, 2];
-const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
+/** @param {Float64Array | number[]} numbers */
+const sum = (numbers) => Array.from(numbers).reduce((a, b) => a + b, 0);
 
-for (const kernel of Object.keys(KERNELS)) {
+for (const kernel of KERNEL_NAMES) {
   test(`${kernel}: weights are a probability distribution or all zero`, () => {
     for (const sigma of [0.01, 0.3, 1, 50]) {
       for (const query of [-3, 0.1, 1.12, 9]) {
@@ -37,11 +38,13 @@ for (const kernel of Object.keys(KERNELS)) {
 
 test("the boundary of the boxcar is inside, of the others without weight", () => {
   assert.equal(KERNELS.boxcar.score(1), 0);
-  for (const name of ["triangular", "epanechnikov", "tricube"]) assert.equal(KERNELS[name].score(1), -Infinity);
+  for (const name of /** @type {const} */ (["triangular", "epanechnikov", "tricube"])) {
+    assert.equal(KERNELS[name].score(1), -Infinity);
+  }
 });
 
 test("tiny sigma is the nearest key, huge sigma the mean", () => {
-  for (const kernel of ["gaussian", "laplace"]) {
+  for (const kernel of /** @type {const} */ (["gaussian", "laplace"])) {
     assert.deepEqual([...attentionWeights(1.2, keys, kernel, 1e-300)], [0, 0, 0, 1, 0, 0]);
     for (const w of attentionWeights(1.2, keys, kernel, 1e300)) assert.ok(Math.abs(w - 1 / 6) < 1e-15);
   }
@@ -50,6 +53,34 @@ test("tiny sigma is the nearest key, huge sigma the mean", () => {
 test("a far query still has an estimate", () => {
   const weights = attentionWeights(1e9, keys, "gaussian", 1e-3);
   assert.equal(weights[5], 1);
+});
+
+test("estimates without weights are the same ones: every kernel, far queries, tiny and huge sigma", () => {
+  const queries = [-40, -3, 0.1, 0.25, 1.12, 2, 4.2, 70];
+  const unsorted = [3, 0, 5, 1, 4, 2];
+  for (const kernel of KERNEL_NAMES) {
+    for (const sigma of [1e-300, 0.01, 0.3, 5, 1e300]) {
+      for (const order of [[0, 1, 2, 3, 4, 5], unsorted]) {
+        const [places, heights] = [order.map((i) => keys[i]), order.map((i) => values[i])];
+        const { estimates } = nadarayaWatson(queries, places, heights, kernel, sigma);
+        maths.estimatesAt(queries, places, heights, kernel, sigma).forEach((estimate, j) => {
+          const same = Number.isNaN(estimate) ? Number.isNaN(estimates[j]) : Math.abs(estimate - estimates[j]) < 1e-11;
+          assert.ok(same, `${kernel} ${sigma} ${queries[j]}: ${estimate} ${estimates[j]}`);
+        });
+      }
+    }
+  }
+});
+
+test("what is shown of the weights are those of the whole matrix, and the top is their largest", () => {
+  const [queries, places] = [maths.grid(0, 5, 11), [4.2, 0.1, 2.9, 1.1]]; // sorted: 0.1, 1.1, 2.9, 4.2
+  const shown = { rows: Int32Array.of(0, 4, 9), columns: Int32Array.of(0, 3), weights: new Float64Array(6) };
+  for (const kernel of KERNEL_NAMES) {
+    const whole = nadarayaWatson(queries, places, [1, 2, 3, 4], kernel, 0.7);
+    const { top } = nadarayaWatson(queries, places, [1, 2, 3, 4], kernel, 0.7, shown);
+    assert.deepEqual([...shown.weights], [0, 4, 9].flatMap((r) => [whole.weights[4 * r + 1], whole.weights[4 * r]]));
+    assert.ok(Math.abs(top - Math.max(...whole.weights)) < 1e-15);
+  }
 });
 
 test("an empty window has no estimate and zero weights", () => {
@@ -64,7 +95,7 @@ test("effective number counts equal weights", () => {
 });
 
 test("a new sample is seeded, sorted, inside the domain and noisy as told", () => {
-  const draw = (seed) => drawSample("sine_power", 4000, 0.5, [0, 5], seed);
+  const draw = (/** @type {number} */ seed) => drawSample("sine_power", 4000, 0.5, [0, 5], seed);
   const { keys: drawn, values: noisy } = draw(3);
   assert.deepEqual(draw(3), draw(3));
   assert.notDeepEqual(draw(3), draw(4));

@@ -1,8 +1,8 @@
 // Kernels side by side: widths, errors, the kernel drawn at a query. Agreement with Python: test_widget_kernels.py.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { KERNELS, attentionWeights, grid } from "../../d2lmini/widgets/js/maths.js";
-import { SPREADING, closingWidth, compareKernels, estimatesAt, weightCurve, widthOf } from "../../d2lmini/widgets/js/shapes.js";
+import { KERNELS, KERNEL_NAMES, attentionWeights, estimatesAt, grid } from "../../d2lmini/widgets/js/maths.js";
+import { SPREADING, closingWidth, compareKernels, weightCurve, widthOf } from "../../d2lmini/widgets/js/shapes.js";
 
 const keys = [0.1, 0.4, 1.1, 1.15, 2.9, 4.2];
 const values = [1, -2, 3, 0.5, 4, 2];
@@ -14,13 +14,13 @@ test("six of the seven kernels have a spread", () => {
 test("matched widths give every kernel the standard deviation sigma", () => {
   for (const name of SPREADING) {
     assert.equal(widthOf(name, 0.7, false), 0.7);
-    assert.ok(Math.abs(widthOf(name, 0.7, true) * KERNELS[name].sd - 0.7) < 1e-12);
+    assert.ok(Math.abs(widthOf(name, 0.7, true) * Number(KERNELS[name].sd) - 0.7) < 1e-12);
   }
   assert.equal(widthOf("constant", 0.7, true), 0.7);
 });
 
 test("the drawn kernel passes through every weight", () => {
-  for (const kernel of Object.keys(KERNELS)) {
+  for (const kernel of KERNEL_NAMES) {
     for (const width of [0.05, 0.5, 3]) {
       const row = attentionWeights(1.12, keys, kernel, width);
       const drawn = weightCurve(keys, 1.12, { keys, kernel, width, row });
@@ -30,7 +30,7 @@ test("the drawn kernel passes through every weight", () => {
 });
 
 test("the drawn kernel is largest at the query and zero outside its window", () => {
-  for (const kernel of ["boxcar", "triangular", "epanechnikov", "tricube"]) {
+  for (const kernel of /** @type {const} */ (["boxcar", "triangular", "epanechnikov", "tricube"])) {
     const row = attentionWeights(1.12, keys, kernel, 0.5);
     const xs = grid(0, 5, 101);
     const drawn = weightCurve(xs, 1.12, { keys, kernel, width: 0.5, row });
@@ -52,7 +52,7 @@ test("the closing width reaches every query, and nothing narrower does", () => {
   const queries = [0, 1, 2, 3, 4, 5];
   const width = closingWidth(queries, keys);
   assert.ok(Math.abs(width - 0.85) < 1e-12);
-  const empty = (w) => estimatesAt(queries, keys, values, "boxcar", w).filter(Number.isNaN).length;
+  const empty = (/** @type {number} */ w) => estimatesAt(queries, keys, values, "boxcar", w).filter(Number.isNaN).length;
   assert.equal(empty(width), 0);
   assert.equal(empty(width * 0.999), 1);
 });

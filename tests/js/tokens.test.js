@@ -1,15 +1,20 @@
 // Self-attention between points. Agreement with Python: test_widget_attention.py.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MASKS, SIMILARITIES, largestDifference, onCircle, outputsOf, selfAttention, shuffled } from "../../d2lmini/widgets/js/tokens.js";
+import {
+  MASKS, SIMILARITIES, largestDifference, onCircle, outputsOf, selfAttention, shuffled,
+} from "../../d2lmini/widgets/js/tokens.js";
+
+/** @typedef {import("../../d2lmini/widgets/js/tokens.js").Setting} Setting */
 
 const points = [[0.2, 0.1], [1.2, 0.9], [-0.6, 1.3], [-0.9, -0.5], [0.2, 0.1], [1.5, 0.3]];
+/** @type {Setting} */
 const plain = { sigma: 0.8, kernel: "dot-product", mask: "none", reach: 1, positions: "none", positionSigma: 1.5 };
-const kernels = Object.keys(SIMILARITIES);
+const kernels = /** @type {Setting["kernel"][]} */ (Object.keys(SIMILARITIES));
 
 test("rows add up to 1 and hidden keys get exactly 0", () => {
   for (const kernel of kernels) {
-    for (const mask of Object.keys(MASKS)) {
+    for (const mask of /** @type {Setting["mask"][]} */ (Object.keys(MASKS))) {
       for (const sigma of [0.1, 1, 10]) {
         const weights = selfAttention(points, { ...plain, kernel, mask, sigma, positions: "laplace" });
         weights.forEach((row, i) => {
@@ -31,7 +36,7 @@ test("on the circle all kernels agree, and not before", () => {
 
 test("without positions and mask the weights travel with the tokens; a causal mask or a factor breaks it", () => {
   const order = [3, 0, 5, 1, 4, 2];
-  const travels = (setting) => {
+  const travels = (/** @type {Partial<Setting>} */ setting) => {
     const weights = selfAttention(points, { ...plain, ...setting });
     const permuted = selfAttention(order.map((i) => points[i]), { ...plain, ...setting });
     return largestDifference(permuted, order.map((i) => order.map((j) => weights[i][j]))) < 1e-12;

@@ -7,27 +7,36 @@
   "use strict";
   const STATE = 'script[type="application/vnd.jupyter.widget-state+json"]';
   const VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]';
+  /** @typedef {(model: Model, value?: unknown) => void} Listener */
+  /** @typedef {{ path: string[], data: string }} Packed */
+  /** @type {Map<string, Model>} */
   const models = new Map();
 
   /** The front-end half of a widget, as far as views rely on it. */
   class Model {
+    /** @param {string} id @param {{ model_name: string, state: Record<string, any>, buffers?: Packed[] }} description */
     constructor(id, { model_name: name, state, buffers = [] }) {
       this.id = id;
       this.name = name;
       this.state = state;
+      this.initialized = false;
+      /** @type {Map<string, Set<Listener>>} */
       this.listeners = new Map();
       for (const { path, data } of buffers) this.#put(path, bytes(data));
     }
 
+    /** @param {string[]} path @param {unknown} value */
     #put(path, value) {
       const last = path[path.length - 1];
       path.slice(0, -1).reduce((branch, step) => branch[step], this.state)[last] = value;
     }
 
+    /** @param {string} name @returns {any} */
     get(name) {
       return this.state[name];
     }
 
+    /** @param {string | Record<string, unknown>} name @param {unknown} [value] */
     set(name, value) {
       if (typeof name === "object") {
         for (const [key, each] of Object.entries(name)) this.set(key, each);
@@ -39,17 +48,20 @@
       this.#tell("change");
     }
 
+    /** @param {string} event @param {Listener} listener */
     on(event, listener) {
       if (!this.listeners.has(event)) this.listeners.set(event, new Set());
-      this.listeners.get(event).add(listener);
+      this.listeners.get(event)?.add(listener);
     }
 
+    /** @param {string} [event] @param {Listener} [listener] */
     off(event, listener) {
-      if (listener) this.listeners.get(event)?.delete(listener);
+      if (event && listener) this.listeners.get(event)?.delete(listener);
       else if (event) this.listeners.delete(event);
       else this.listeners.clear();
     }
 
+    /** @param {string} event @param {unknown} [value] */
     #tell(event, value) {
       for (const listener of [...(this.listeners.get(event) ?? [])]) listener(this, value);
     }
@@ -58,24 +70,28 @@
 
     send() {}
 
-    widget_manager = { get_model: async (reference) => resolve(reference) };
+    widget_manager = { get_model: async (/** @type {string} */ reference) => resolve(reference) };
   }
 
-  const bytes = (base64) => new DataView(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer);
+  const bytes = (/** @type {string} */ base64) => new DataView(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer);
 
+  /** @param {string} reference */
   function resolve(reference) {
     const model = models.get(reference.replace("IPY_MODEL_", ""));
     if (!model) throw new Error(`the page holds no widget ${reference}`);
     return model;
   }
 
+  /** @template {keyof HTMLElementTagNameMap} T @param {T} tag @param {Record<string, unknown>} attributes
+   *  @param {(Node | string)[]} children */
   function node(tag, attributes = {}, children = []) {
     const made = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
     made.append(...children);
     return made;
   }
 
+  /** @param {Model} model */
   function link(model) {
     const [[from, source], [to, target]] = [model.get("source"), model.get("target")];
     const [a, b] = [resolve(from), resolve(to)];
@@ -85,17 +101,20 @@
     if (model.name === "LinkModel") b.on(`change:${target}`, () => a.set(source, b.get(target)));
   }
 
-  const labelled = (model, ...controls) =>
+  const labelled = (/** @type {Model} */ model, /** @type {Node[]} */ ...controls) =>
     node("label", { class: "widget-control" }, [node("span", {}, [model.get("description") || model.name]), ...controls]);
 
-  /** A native range input; `toInput` and `fromInput` translate between the value and where the thumb stands. */
+  /** A native range input; `toInput` and `fromInput` translate between the value and where the thumb stands.
+   *  @param {Model} model
+   *  @param {{ step: number, toInput?: (value: number) => number, fromInput?: (place: number) => number,
+   *    text: (value: number) => string }} options */
   function slider(model, { step, toInput = (x) => x, fromInput = (x) => x, text }) {
     const [min, max] = [model.get("min"), model.get("max")];
     const input = node("input", { type: "range", min, max, step });
     const output = node("output", { "aria-live": "off" });
     const show = () => {
       const value = model.get("value");
-      if (fromInput(Number(input.value)) !== value) input.value = toInput(value);
+      if (fromInput(Number(input.value)) !== value) input.value = String(toInput(value));
       input.setAttribute("aria-valuetext", text(value));
       output.textContent = text(value);
     };
@@ -105,10 +124,11 @@
     return labelled(model, input, output);
   }
 
+  /** @type {Record<string, (model: Model) => Node | Promise<Node>>} */
   const DRAW = {
     FloatLogSliderModel(model) {
       const base = model.get("base");
-      const toInput = (value) => Math.log(value) / Math.log(base);
+      const toInput = (/** @type {number} */ value) => Math.log(value) / Math.log(base);
       return slider(model, {
         step: model.get("step"), toInput, fromInput: (exponent) => base ** exponent,
         text: (value) => String(Number(value.toPrecision(3))),
@@ -118,7 +138,7 @@
     IntSliderModel: (model) => slider(model, { step: model.get("step"), text: String }),
 
     DropdownModel(model) {
-      const options = model.get("_options_labels").map((label) => node("option", {}, [label]));
+      const options = model.get("_options_labels").map((/** @type {string} */ label) => node("option", {}, [label]));
       const input = node("select", {}, options);
       const show = () => { input.selectedIndex = model.get("index"); };
       input.addEventListener("change", () => model.set("index", input.selectedIndex));
@@ -141,8 +161,9 @@
     AnyModel: mount,
   };
 
+  /** @param {Model} model @param {string} name */
   async function box(model, name) {
-    const children = model.get("children").map(resolve);
+    const children = /** @type {string[]} */ (model.get("children")).map(resolve);
     const root = node("div", { class: name });
     const explorer = children.find((child) => child.get("explorer"));
     if (explorer) {
@@ -154,9 +175,10 @@
     return root;
   }
 
+  /** @type {Map<string, Promise<any>>} */
   const modules = new Map();
 
-  /** Import a module that exists as text only. A blob URL works from file:// as well. */
+  /** Import a module that exists as text only. A blob URL works from file:// as well. @param {string} source */
   function load(source) {
     if (!modules.has(source)) {
       const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
@@ -165,14 +187,17 @@
     return modules.get(source);
   }
 
+  /** @type {Set<string>} */
   const styles = new Set();
 
+  /** @param {string} css */
   function style(css) {
     if (!css || styles.has(css)) return;
     styles.add(css);
     document.head.append(node("style", {}, [css]));
   }
 
+  /** @param {Model} model */
   async function mount(model) {
     style(model.get("_css"));
     const { default: exported } = await load(model.get("_esm"));
@@ -186,18 +211,20 @@
     return el;
   }
 
+  /** @param {Model} model */
   function draw(model) {
     const drawer = DRAW[model.name];
     if (!drawer) throw new Error(`the widget host cannot draw a ${model.name}`);
     return drawer(model);
   }
 
-  async function show(script) {
+  /** @param {Element} script */
+  async function replace(script) {
     try {
-      const root = await draw(resolve(JSON.parse(script.textContent).model_id));
+      const root = await draw(resolve(JSON.parse(script.textContent ?? "").model_id));
       script.replaceWith(root);
     } catch (error) {
-      const note = `This explorer could not start: ${error.message}`;
+      const note = `This explorer could not start: ${error instanceof Error ? error.message : error}`;
       script.replaceWith(node("p", { class: "widget-error", role: "alert" }, [note]));
       throw error;
     }
@@ -205,18 +232,18 @@
 
   async function start() {
     for (const script of document.querySelectorAll(STATE)) {
-      for (const [id, description] of Object.entries(JSON.parse(script.textContent).state)) {
+      for (const [id, description] of Object.entries(JSON.parse(script.textContent ?? "").state)) {
         models.set(id, new Model(id, description));
       }
     }
     for (const model of models.values()) if (/^(Directional)?LinkModel$/.test(model.name)) link(model);
-    const results = await Promise.allSettled([...document.querySelectorAll(VIEW)].map(show));
+    const results = await Promise.allSettled([...document.querySelectorAll(VIEW)].map(replace));
     const failed = results.filter((result) => result.status === "rejected");
     for (const { reason } of failed) console.error(reason);
     return failed.length ? "error" : "ready";
   }
 
-  const finish = (outcome) => { document.documentElement.dataset.widgets = outcome; };
+  const finish = (/** @type {string} */ outcome) => { document.documentElement.dataset.widgets = outcome; };
   const begin = () => start().then(finish, (error) => { console.error(error); finish("error"); });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
   else begin();

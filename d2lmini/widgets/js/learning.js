@@ -1,103 +1,77 @@
 // Explorer "learning": w on its loss curve, the epochs of a training run, and what the fit makes of them.
-import { TRUTHS, attentionWeights, clamp, effectiveNumber, grid, nadarayaWatson, pool } from "./maths.js";
-import { errorCurves, errorsAtKeys, errorsAtQueries, lowest, sigmaGrid } from "./errors.js";
-import { fixed, node } from "./draw.js";
-import { buttonRow, framed, range, readout, select } from "./controls.js";
-import { Picture } from "./picture.js";
+import { clamp, effectiveNumber } from "./maths.js";
+import { errorCurves, errorsNow, lowest, sigmaGrid, toStep } from "./errors.js";
+import { brief, fixed, kept, node } from "./draw.js";
+import { range, readouts, select } from "./controls.js";
 import { LossPanel } from "./losses.js";
 import { descend } from "./walk.js";
-import { follow, sampleIn } from "./sample.js";
+import { sampleExplorer } from "./sample.js";
 
-const TRAITS = ["sigma", "query", "loss", "epoch", "runs", "data_keys", "data_values"];
+/** @typedef {"leave-one-out" | "leave-in"} LossName */
+/** @typedef {import("./sample.js").Solved & { now: ReturnType<typeof errorsNow>, onRun: boolean, epoch: number }} State */
+
+/** @type {Record<LossName, "leaveOneOut" | "training">} */
 const LOSS_NAMES = { "leave-one-out": "leaveOneOut", "leave-in": "training" };
 
-const short = (x) => String(Number(x.toPrecision(3)));
-
-/** Errors over sigma, computed when the data change and kept until then. */
-function curvesOver(sigmas) {
-  let [keys, values, curves] = [null, null, null];
-  return (data) => {
-    if (data.keys !== keys || data.values !== values) curves = errorCurves(data, "gaussian", sigmas);
-    ({ keys, values } = data);
-    return curves;
-  };
-}
-
-/** The numbers above the curves; `show(state)` returns them as one sentence. */
+/** The numbers above the curves; `show(state)` returns them as one sentence. @param {Element} parent */
 function numbersIn(parent) {
-  const box = node(parent, "div", { class: "d2l-readouts" });
-  const [w, leftOut, leftIn, error, effective] = [
-    "w = 1/σ", "loss (leave-one-out)", "loss (leave-in)", "error against the truth", "effective keys at q",
-  ].map((label) => readout(box, label));
-  for (const [shown, look] of [[leftOut, "left-out"], [leftIn, "training"], [error, "true-error"]]) {
-    shown.box.classList.add("d2l-keyed", `d2l-${look}`);
-  }
-  return ({ sigma, onRun, epoch, now, row, keys }) => {
+  const box = readouts(parent, {
+    w: "w = 1/σ", leftOut: "loss (leave-one-out)", leftIn: "loss (leave-in)", error: "error against the truth",
+    effective: "effective keys at q",
+  });
+  box.leftOut.box.classList.add("d2l-keyed", "d2l-left-out");
+  box.leftIn.box.classList.add("d2l-keyed", "d2l-training");
+  box.error.box.classList.add("d2l-keyed", "d2l-true-error");
+  return (/** @type {State} */ { sigma, onRun, epoch, now, row, keys }) => {
     const [out, inside, away] = [now.leaveOneOut, now.training, now.error].map((x) => fixed(x, 3));
     const where = onRun ? `epoch ${epoch}` : "moved by hand";
-    w.show(short(1 / sigma), `w = 1/σ, ${where}`);
-    leftOut.show(out);
-    leftIn.show(inside);
-    error.show(away);
-    effective.show(`${fixed(effectiveNumber(row), 1)} of ${keys.length}`);
-    return `w ${short(1 / sigma)}, ${where}: leave-one-out loss ${out}, leave-in loss ${inside}, `
+    box.w.show(brief(1 / sigma), `w = 1/σ, ${where}`);
+    box.leftOut.show(out);
+    box.leftIn.show(inside);
+    box.error.show(away);
+    box.effective.show(`${fixed(effectiveNumber(row), 1)} of ${keys.length}`);
+    return `w ${brief(1 / sigma)}, ${where}: leave-one-out loss ${out}, leave-in loss ${inside}, `
       + `error against the truth ${away}.`;
   };
 }
 
-function render({ model, el }) {
-  el.classList.add("d2l");
-  const [domain, valueRange, name] = ["domain", "value_range", "truth"].map((trait) => model.get(trait));
-  const truthAt = TRUTHS[name];
-  const queries = grid(...domain, model.get("resolution"));
-  const truth = queries.map(truthAt);
-  const asked = { queries: model.get("sample_queries"), noiseSd: model.get("noise_sd") };
-  asked.truth = asked.queries.map(truthAt);
-  const sigmas = model.get("sigma_range");
-  const curvesFor = curvesOver(sigmaGrid(sigmas));
-  const sample = sampleIn(model);
-  let told = false; // the status line says what a button did
-  const sigmaOf = (w) => clamp(w ? 1 / w : Infinity, sigmas);
-
+/** Where training stands, and everything that is drawn, computed anew where something changed.
+ *  @param {import("./shell.js").Shell} shell @param {import("./sample.js").Scene} scene */
+function solverOf(shell, scene) {
+  const ends = /** @type {number[]} */ (shell.get("sigma_range"));
+  const sigmas = sigmaGrid(ends);
+  const errorsFor = kept((/** @type {number[]} */ _keys, /** @type {number[]} */ _values) => {
+    const data = scene.data();
+    const curves = errorCurves(data, "gaussian", sigmas);
+    return { curves, at: kept((/** @type {number} */ sigma) => errorsNow(data, "gaussian", sigma, curves)) };
+  });
+  const sigmaOf = (/** @type {number} */ w) => clamp(w ? 1 / w : Infinity, ends);
   /** The run of a loss, the epoch where it stands, and whether sigma is that of the epoch. */
-  const training = (loss = model.get("loss")) => {
-    const run = model.get("runs")[loss];
-    const epoch = Math.min(model.get("epoch"), run.length - 1);
-    return { run, epoch, onRun: Math.abs(Math.log(model.get("sigma") / sigmaOf(run[epoch]))) < 1e-6 };
+  const training = (/** @type {LossName} */ loss = shell.get("loss")) => {
+    const run = /** @type {number[]} */ (shell.get("runs")[loss]);
+    const epoch = Math.min(shell.get("epoch"), run.length - 1);
+    return { run, epoch, onRun: Math.abs(Math.log(shell.get("sigma") / sigmaOf(run[epoch]))) < 1e-6 };
   };
   const solve = () => {
-    const [sigma, query, loss, , , keys, values] = TRAITS.map((trait) => model.get(trait));
-    const data = { ...asked, keys, values, signal: keys.map(truthAt) };
-    const now = { ...errorsAtKeys(keys, values, "gaussian", sigma), ...errorsAtQueries(data, "gaussian", sigma) };
-    const row = attentionWeights(query, keys, "gaussian", sigma);
-    const { estimates, weights } = nadarayaWatson(queries, keys, values, "gaussian", sigma);
-    const active = LOSS_NAMES[loss];
-    return {
-      sigma, query, kernel: "gaussian", keys, values, queries, truth, estimates, weights, row,
-      estimate: pool(row, values), now, active, loss: now[active], curves: curvesFor(data), ...training(),
-    };
+    const state = scene.solve("gaussian", shell.get("sigma"));
+    const { curves, at } = errorsFor(state.keys, state.values);
+    const now = at(state.sigma);
+    const active = LOSS_NAMES[/** @type {LossName} */ (shell.get("loss"))];
+    return { ...state, now, active, loss: now[active], curves, ...training() };
   };
-  const redraw = framed(() => {
-    const state = solve();
-    picture.update(state);
-    losses.update(state);
-    choice.show(model.get("loss"));
-    epochs.input.max = state.run.length - 1;
-    epochs.show(state.epoch);
-    const sentence = showNumbers(state);
-    if (!told) status.later(sentence);
-    told = false;
-  });
-  const tell = (text) => { // stays until the next change
-    told = true;
-    status.say(text);
-    redraw();
-  };
-  const goTo = (epoch) => sample.change({ epoch, sigma: sigmaOf(training().run[epoch]) });
-  const trainOn = (loss) => {
+  return { sigmaOf, training, solve };
+}
+
+/** What menu, slider and buttons do.
+ *  @param {import("./shell.js").Shell} shell @param {import("./sample.js").Scene} scene
+ *  @param {ReturnType<typeof solverOf>} solver */
+function actionsOn(shell, scene, { sigmaOf, training, solve }) {
+  const tell = (/** @type {string} */ text) => shell.say(text, { stays: true });
+  const goTo = (/** @type {number} */ epoch) => shell.change({ epoch, sigma: sigmaOf(training().run[epoch]) });
+  const trainOn = (/** @type {LossName} */ loss) => {
     const { onRun } = training();
     const { run, epoch } = training(loss);
-    sample.change({ loss, epoch, ...(onRun && { sigma: sigmaOf(run[epoch]) }) });
+    shell.change({ loss, epoch, ...(onRun && { sigma: sigmaOf(run[epoch]) }) });
   };
   const nextEpoch = () => {
     const { run, epoch } = training();
@@ -105,46 +79,48 @@ function render({ model, el }) {
     else tell(`The run ends at epoch ${epoch}.`);
   };
   const goToSmallest = () => {
-    const [loss, { curves, active }] = [model.get("loss"), solve()];
+    const { curves: { sigmas, ...curves }, active } = solve();
     const best = lowest(curves[active]);
-    const w = short(1 / curves.sigmas[best]);
-    sample.change({ sigma: toStep(curves.sigmas[best]) });
-    const inside = best > 0 && best < curves.sigmas.length - 1;
-    tell(inside ? `The ${loss} loss is smallest at w = ${w}.`
+    const [loss, w] = [shell.get("loss"), brief(1 / sigmas[best])];
+    shell.change({ sigma: toStep(sigmas[best]) });
+    tell(best > 0 && best < sigmas.length - 1 ? `The ${loss} loss is smallest at w = ${w}.`
       : `The ${loss} loss has no minimum here: it is smallest at the end of the axis, w = ${w}.`);
   };
   const drawAndTrain = () => {
-    const samples = sample.draw(model.get("data_keys").length);
-    const [keys, values] = [model.get("data_keys"), model.get("data_values")];
-    const runs = Object.fromEntries(Object.entries(model.get("runs")).map(([loss, { 0: first, length }]) => (
+    const samples = scene.draw();
+    const { keys, values } = scene.data();
+    const runs = Object.fromEntries(Object.entries(shell.get("runs")).map(([loss, { 0: first, length }]) => (
       [loss, descend(keys, values, loss === "leave-one-out", first, length - 1)])));
-    sample.change({ runs });
+    shell.change({ runs });
     const { epoch } = training();
     goTo(epoch);
-    tell(`New sample ${samples}, trained anew: w = ${short(1 / model.get("sigma"))} at epoch ${epoch}.`);
+    tell(`New sample ${samples}, trained anew: w = ${brief(1 / shell.get("sigma"))} at epoch ${epoch}.`);
   };
+  return { goTo, trainOn, buttons: { "Next epoch": nextEpoch, "Smallest loss": goToSmallest, "New sample": drawAndTrain } };
+}
 
-  const showNumbers = numbersIn(el);
-  const picture = new Picture(el, {
-    domain, valueRange, redraw, moveQuery: (query) => sample.change({ query: clamp(query, domain) }),
-  });
-  const toStep = (sigma) => 10 ** (Math.round(100 * Math.log10(sigma)) / 100); // where the slider can stand
-  const losses = new LossPanel(picture.heatmap.box.parentElement, {
-    sigmas, moveSigma: (sigma) => sample.change({ sigma: toStep(sigma) }),
+export default sampleExplorer(["loss", "epoch", "runs"], (shell, scene) => {
+  const solver = solverOf(shell, scene);
+  const { goTo, trainOn, buttons } = actionsOn(shell, scene, solver);
+  const showNumbers = numbersIn(shell.el);
+  const picture = scene.picture();
+  const losses = new LossPanel(shell, picture.side, {
+    sigmas: shell.get("sigma_range"), moveSigma: (sigma) => shell.change({ sigma: toStep(sigma) }),
   });
   const controls = node(picture.main, "div", { class: "d2l-controls d2l-stacked" });
   const epochs = range(controls, "Epoch", {
-    min: 0, max: training().run.length - 1, step: 1, onInput: goTo,
-    describe: (epoch) => `epoch ${epoch}: w = ${short(1 / sigmaOf(training().run[epoch]))}`,
+    min: 0, max: solver.training().run.length - 1, step: 1, onInput: goTo,
+    describe: (epoch) => `epoch ${epoch}: w = ${brief(1 / solver.sigmaOf(solver.training().run[epoch]))}`,
   });
-  const choice = select(controls, "Train on", Object.keys(LOSS_NAMES), trainOn);
-  const actions = { "Next epoch": nextEpoch, "Smallest loss": goToSmallest, "New sample": drawAndTrain };
-  const status = buttonRow(el, actions, () => {
-    sample.reset();
-    told = true;
-    redraw();
-  });
-  return follow(model, TRAITS, redraw, [picture, status]);
-}
-
-export default { render };
+  const choice = select(controls, "Train on", Object.keys(LOSS_NAMES), (loss) => trainOn(/** @type {LossName} */ (loss)));
+  shell.buttons(buttons, () => shell.toStart(), { stays: true });
+  return () => {
+    const state = solver.solve();
+    picture.update(state);
+    losses.update(state);
+    choice.show(shell.get("loss"));
+    epochs.input.max = String(state.run.length - 1);
+    epochs.show(state.epoch);
+    return showNumbers(state);
+  };
+});

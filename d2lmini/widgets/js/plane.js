@@ -1,8 +1,12 @@
 // The plane of the tokens: one point each, lines from the query to the keys that it sees, outputs. Points are dragged.
 import { ticks } from "./maths.js";
-import { Axes, fixed, node, scale, set, shape } from "./draw.js";
+import { Axes, fixed, node, scale, set, shape, tenth, write } from "./draw.js";
 import { onDrag } from "./controls.js";
 
+/** @typedef {import("./tokens.js").Point} Point */
+/** @typedef {import("./attention.js").State} State */
+
+/** @type {Record<string, number[]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const KEY_STEP = 0.05;
 const LETTER = 8.5; // width in pixels, about
@@ -10,14 +14,23 @@ const TURNS = [0, 0.25, -0.25, 0.5, -0.5, 0.75, -0.75, 1]; // half turns away fr
 const EDGES = { left: 46, right: 12, top: 10, bottom: 42 };
 const PLANE_KEY = { query: "query", keys: "keys, area = weight", output: "output Σ α v", unit: "unit circle" };
 
+/** @param {{ row: number[] | null }} state @param {number} i */
 const radiusOf = ({ row }, i) => 3 + 12 * Math.sqrt(row ? row[i] : 0.1);
+/** @param {Point} point */
 export const place = ([x, y]) => `(${fixed(x)}, ${fixed(y)})`;
 
 export class Plane {
   /** The axes reach from −limit to limit. `choose(i)` takes up a point, `move(i, point)` moves it there, `pick(i)` makes
-   *  it the query. From the keyboard `nudge(step)` and `pick()` do so for the one taken up. */
-  constructor(parent, { limit, redraw, choose, move, nudge, pick }) {
-    Object.assign(this, { limit, choose, move, nudge, pick });
+   *  it the query. From the keyboard `nudge(step)` and `pick()` do so for the one taken up.
+   *  @param {import("./shell.js").Shell} shell @param {Element} parent
+   *  @param {{ limit: number, choose: (i: number) => void, move: (i: number, point: Point) => void,
+   *    nudge: (step: number[]) => void, pick: (i?: number) => void }} options */
+  constructor(shell, parent, { limit, choose, move, nudge, pick }) {
+    this.limit = limit;
+    this.choose = choose;
+    this.move = move;
+    this.nudge = nudge;
+    this.pick = pick;
     const key = node(parent, "div", { class: "d2l-key", "aria-hidden": "true" });
     for (const [look, name] of Object.entries(PLANE_KEY)) node(key, "span", { class: `d2l-key-${look}` }, name);
     this.box = node(parent, "div", { class: "d2l-plane" });
@@ -35,22 +48,20 @@ export class Plane {
     this.hits = shape(this.svg, "g", { class: "d2l-hits" });
     this.handle = node(this.box, "button", { type: "button", class: "d2l-handle", "data-lm-suppress-shortcuts": "true" });
     this.#listen();
-    this.observer = new ResizeObserver(() => {
-      this.width = Math.min(this.box.clientWidth, 440);
-      redraw();
-    });
-    this.observer.observe(this.box);
-  }
-
-  stop() {
-    this.observer.disconnect();
+    this.widthOfBox = shell.watchWidth(this.box);
+    this.width = 0;
+    this.x = scale([-limit, limit], [0, 1]);
+    this.y = this.x;
+    /** @type {State | undefined} */
+    this.state = undefined;
+    this.where = /** @type {Point[]} */ ([]);
   }
 
   /** Put the axes where there is room; false while the explorer is not on a page yet. */
   #layout() {
-    const { width } = this;
-    if (!width || width === this.laidOut) return Boolean(width);
-    this.laidOut = width;
+    const width = Math.min(this.widthOfBox(), 440);
+    if (!width || width === this.width) return Boolean(width);
+    this.width = width;
     const side = width - EDGES.left - EDGES.right;
     const height = EDGES.top + side + EDGES.bottom;
     this.x = scale([-this.limit, this.limit], [EDGES.left, EDGES.left + side]);
@@ -64,11 +75,13 @@ export class Plane {
     return true;
   }
 
+  /** @param {Point} point */
   #at([x, y]) {
     return [this.x(x), this.y(y)];
   }
 
-  /** Draw points with their labels; lines, areas and output for the `row` of the picked `query`, else all outputs. */
+  /** Draw points with their labels; lines, areas and output for the `row` of the picked `query`, else all outputs.
+   *  @param {State} state */
   update(state) {
     if (!this.#layout()) return;
     this.state = state;
@@ -76,7 +89,7 @@ export class Plane {
     this.where = points.map((point) => this.#at(point));
     const ends = outputs.map((output) => this.#at(output));
     const drawn = query === null ? points.map((_, i) => i) : [query];
-    const pen = (numbers) => numbers.map((number) => number.toFixed(1)).join(" ");
+    const pen = (/** @type {number[]} */ numbers) => numbers.map(tenth).join(" ");
     set(this.steps, { d: drawn.map((i) => `M${pen(this.where[i])}L${pen(ends[i])}`).join("") });
     set(this.outputs, { d: drawn.map((i) => `M${pen(ends[i])}m0 -7l7 7l-7 7l-7 -7z`).join("") });
     this.#drawTokens(state);
@@ -89,56 +102,60 @@ export class Plane {
     set(this.svg, { "aria-label": `The tokens in the plane with the unit circle: ${shown}.` });
   }
 
-  #drawTokens({ points, row, seen, query }) {
+  /** @param {State} state */
+  #drawTokens(state) {
+    const { points, row, seen, query, labels } = state;
     const groups = [this.links, this.dots, this.names, this.hits];
-    for (const [group, tag] of groups.map((one, i) => [one, ["line", "circle", "text", "circle"][i]])) {
-      while (group.childElementCount < points.length) shape(group, tag);
-    }
+    const tags = /** @type {const} */ (["line", "circle", "text", "circle"]);
+    groups.forEach((group, i) => { while (group.childElementCount < points.length) shape(group, tags[i]); });
     points.forEach((_, i) => {
       const [link, dot, name, hit] = groups.map((group) => group.children[i]);
-      const [[cx, cy], share, radius] = [this.where[i], row ? row[i] : 0.1, radiusOf(this.state, i)];
-      const linked = row && seen[i] && i !== query;
+      const [[cx, cy], share, radius] = [this.where[i], row ? row[i] : 0.1, radiusOf(state, i)];
+      const linked = query !== null && seen?.[i] && i !== query;
       const [x1, y1] = linked ? this.where[query] : [cx, cy];
       set(link, { x1, y1, x2: cx, y2: cy, "stroke-width": 1 + 9 * share, "stroke-opacity": 0.3 + 0.6 * share });
-      const look = row && !seen[i] ? "d2l-masked" : "d2l-seen";
+      const look = seen && !seen[i] ? "d2l-masked" : "d2l-seen";
       set(dot, { cx, cy, r: radius, "fill-opacity": 0.35 + 0.65 * share, class: look });
       set(hit, { cx, cy, r: 18 });
-      name.textContent = this.state.labels[i];
+      write(name, labels[i]);
     });
     const [cx, cy] = this.where[query ?? 0]; // on top, for others may stand in the same place
-    set(this.picked, { cx, cy, r: query === null ? 0 : radiusOf(this.state, query) });
-    this.#placeNames(this.state);
+    set(this.picked, { cx, cy, r: query === null ? 0 : radiusOf(state, query) });
+    this.#placeNames(state);
   }
 
   /** Labels outside of their points, away from the origin where there is room and clear of the output of the query,
-   *  whose own is placed first. */
-  #placeNames({ query, selected, outputs }) {
+   *  whose own is placed first. @param {State} state */
+  #placeNames(state) {
+    const { query, selected, outputs, labels } = state;
     const [x0, y0] = this.#at([0, 0]);
     const ends = query === null ? [] : [this.#at(outputs[query])];
     const taken = ends.map(([x, middle]) => ({ left: x - 7, right: x + 7, middle }));
-    const order = [...this.where.keys()].sort((i, j) => (j === query) - (i === query));
+    const order = [...this.where.keys()].sort((i, j) => Number(j === query) - Number(i === query));
     for (const i of order) {
       const [name, [x, y]] = [this.names.children[i], this.where[i]];
-      const width = LETTER * name.textContent.length;
+      const width = LETTER * labels[i].length;
       const outward = Math.hypot(x - x0, y - y0) > 1 ? Math.atan2(y - y0, x - x0) : -Math.PI / 4;
       const places = [6, 22, 38].flatMap((gap) => TURNS.map((turn) => {
-        const away = radiusOf(this.state, i) + gap + (i === selected ? 5 : 0); // its ring
+        const away = radiusOf(state, i) + gap + (i === selected ? 5 : 0); // its ring
         const [right, down] = [Math.cos(outward + turn * Math.PI), Math.sin(outward + turn * Math.PI)];
         return { left: x + right * (away + width / 2) - width / 2, middle: y + down * (away + 6) };
       }));
       const inside = places.filter(({ left, middle }) => (
         left > EDGES.left && left + width < this.width && middle > EDGES.top + 4 && middle < this.y.range[0] - 8));
-      const free = ({ left, middle }) => taken.every((one) => (
+      const free = (/** @type {{ left: number, middle: number }} */ { left, middle }) => taken.every((one) => (
         left > one.right || left + width < one.left || Math.abs(middle - one.middle) > 15));
       const { left, middle } = inside.find(free) ?? inside[0] ?? places[0];
       taken.push({ left, middle, right: left + width });
-      set(name, { x: (left + width / 2).toFixed(1), y: (middle + 5).toFixed(1), "text-anchor": "middle" });
+      set(name, { x: tenth(left + width / 2), y: tenth(middle + 5), "text-anchor": "middle" });
     }
   }
 
-  /** The point under the pointer: the one taken up before if it is among several in one place. */
+  /** The point under the pointer: the one taken up before if it is among several in one place.
+   *  @param {import("./controls.js").Place} at */
   #pointAt(at) {
-    const distance = ([x, y]) => Math.hypot(x - at.x, y - at.y);
+    const distance = (/** @type {Point} */ [x, y]) => Math.hypot(x - at.x, y - at.y);
+    if (!this.state) return -1;
     const { selected } = this.state;
     const closest = this.where.reduce(
       (best, where, i) => (distance(where) < distance(this.where[best]) - 1 ? i : best), selected,
@@ -147,7 +164,8 @@ export class Plane {
   }
 
   #listen() {
-    let [held, from] = [-1, null];
+    let held = -1;
+    let from = /** @type {{ x: number, y: number } | null} */ (null);
     onDrag(this.box, {
       start: (at) => {
         [held, from] = [this.#pointAt(at), at];

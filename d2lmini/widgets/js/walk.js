@@ -1,27 +1,26 @@
 // Gradient descent on log sigma, for the Gaussian smoother. No DOM.
-import { attentionWeights } from "./maths.js";
+import { eachRow, inOrder, orderOf } from "./maths.js";
 
-/** The slope, by log sigma, of the mean squared error at the keys; each point left out or in. */
+/** @typedef {import("./maths.js").Numbers} Numbers */
+
+/** The slope, by log sigma, of the mean squared error at the keys; each point left out or in.
+ *  @param {Numbers} keys @param {Numbers} values @param {number} sigma @param {boolean} leftOut */
 export function lossSlope(keys, values, sigma, leftOut) {
-  const n = keys.length;
-  let total = 0;
-  for (let i = 0; i < n; i++) {
-    const others = leftOut ? keys.filter((_, j) => j !== i) : keys;
-    const row = attentionWeights(keys[i], others, "gaussian", sigma);
-    const at = leftOut ? (j) => (j < i ? j : j + 1) : (j) => j;
-    let [estimate, mean] = [0, 0];
-    for (let j = 0; j < row.length; j++) {
-      estimate += row[j] * values[at(j)];
-      mean += row[j] * (keys[i] - others[j]) ** 2;
-    }
+  const order = orderOf(keys);
+  const [places, heights] = [inOrder(keys, order), inOrder(values, order)];
+  let slope = 0;
+  eachRow(places, places, heights, "gaussian", sigma, (i, row, { from, to, total, mean: estimate }) => {
+    let mean = 0;
+    for (let j = from; j < to; j++) mean += (row[j] / total) * (places[i] - places[j]) ** 2;
     let covariance = 0;
-    for (let j = 0; j < row.length; j++) covariance += row[j] * ((keys[i] - others[j]) ** 2 - mean) * values[at(j)];
-    total += (estimate - values[i]) * covariance;
-  }
-  return (2 * total) / (n * sigma * sigma);
+    for (let j = from; j < to; j++) covariance += row[j] * ((places[i] - places[j]) ** 2 - mean) * heights[j];
+    slope += (estimate - heights[i]) * (covariance / total);
+  }, leftOut);
+  return (2 * slope) / (keys.length * sigma * sigma);
 }
 
-/** w = 1 / sigma at the start and after each epoch of step size 1 in log sigma. */
+/** w = 1 / sigma at the start and after each epoch of step size 1 in log sigma.
+ *  @param {Numbers} keys @param {Numbers} values @param {boolean} leftOut @param {number} start @param {number} epochs */
 export function descend(keys, values, leftOut, start, epochs) {
   const path = [start];
   for (let epoch = 0; epoch < epochs; epoch++) {
