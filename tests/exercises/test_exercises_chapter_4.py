@@ -1,7 +1,6 @@
 """Chapter 4's exercises: wrong answers get the message meant for them, right ones pass."""
 
 import math
-import re
 
 import numpy as np
 import pytest
@@ -177,6 +176,7 @@ WRONG = {
         (lambda keys, sigma: numbers()(keys, sigma**2), "bandwidth σ²"),
     ],
     "leave_one_out": [
+        (lambda scores, values: ..., "returns nothing yet"),
         (loos(left_in=True), "training error"),
         (not_renormalised, "no longer sum to 1"),
         (loos(summed=True), "not their sum"),
@@ -196,12 +196,14 @@ WRONG = {
         (lambda scores, values: np.fill_diagonal(scores, -np.inf) or 1.0, "in place"),
     ],
     "error_claims": [
+        ({**CLAIMS, "c": ...}, "Still open: c"),
         ({**CLAIMS, "c": True}, "1 of the 6 is not right"),
         (dict.fromkeys("abcdef", True), "4 of the 6 are not right"),
         ({**CLAIMS, "b": "True"}, "without quotes"),
         ([False, True], "must be a dict"),
     ],
     "better_smoother": [
+        (lambda queries, keys, values: ..., "Nothing is returned yet"),
         (plain, "those of the plain smoother"),
         (lambda queries, keys, values: plain(queries, keys, values, 0.3), "in places only"),
         (lambda queries, keys, values: plain(queries, keys, values, 4.0), "in places only"),
@@ -216,6 +218,7 @@ WRONG = {
         (0.3, "the function itself"),
     ],
     "shrinking_sigma": [
+        (lambda n: ..., "Nothing is returned yet"),
         (lambda n: 0.3, "for every n"),
         (lambda n: 25 / n, "keeps the same number of keys"),
         (lambda n: n**-1 / 5, "exponent in brackets"),
@@ -239,12 +242,6 @@ WRONG = {
         (lambda d: (1 / d, 1 / (4 + d), d / (4 + d)), "power of n once more"),
     ],
 }
-UNFINISHED = {
-    "error_claims": {**CLAIMS, "c": ...},
-    "better_smoother": lambda queries, keys, values: ...,
-    "shrinking_sigma": lambda n: ...,
-    "leave_one_out": lambda scores, values: ...,
-}
 RIGHT = {
     "effective_numbers": [numbers()],
     "leave_one_out": [loo],
@@ -264,43 +261,6 @@ RIGHT = {
 
 def vars_of(sample):
     return sample.keys, sample.values
-
-
-@pytest.mark.parametrize(
-    ("name", "answer", "message"),
-    [(name, *case) for name, cases in WRONG.items() for case in cases],
-)
-def test_a_wrong_answer_gets_the_message_meant_for_it(name, answer, message):
-    result = judge(EXERCISES[name], answer)
-    assert result.status == "not right yet"
-    assert re.search(message, result.message), result.message
-
-
-@pytest.mark.parametrize(
-    ("name", "answer"), [(name, answer) for name, answers in RIGHT.items() for answer in answers]
-)
-def test_a_right_answer_of_another_kind_passes(name, answer):
-    result = judge(EXERCISES[name], answer)
-    assert result.passed, result.message
-
-
-@pytest.mark.parametrize("name", UNFINISHED)
-def test_an_unfinished_answer_is_not_yet(name):
-    assert judge(EXERCISES[name], UNFINISHED[name]).status == "not yet"
-
-
-@pytest.mark.parametrize("name", ["effective_numbers", "leave_one_out", "rates"])
-def test_drawn_cases_accept_a_right_answer_and_no_wrong_one(name):
-    exercise, rng = EXERCISES[name], np.random.default_rng(1)
-    more = [exercise.draw(rng) for _ in range(5)]
-    assert judge(exercise, RIGHT[name][0], more).passed
-    assert not any(judge(exercise, answer, more).passed for answer, _ in WRONG[name])
-
-
-def test_every_exercise_of_the_chapter_is_tried():
-    mine = {name for name, exercise in EXERCISES.items() if exercise.chapter == 4}
-    assert mine == set(WRONG) == set(RIGHT)
-    assert all(len(cases) >= 3 for cases in WRONG.values())
 
 
 # What the exercises claim ------------------------------------------------------------------------
