@@ -1,14 +1,16 @@
 """Exercises of chapter 4: bandwidth."""
 
 import math
+from functools import cache
 
 import numpy as np
 
-from ..attention import masked_softmax, nadaraya_watson
-from ..bandwidth import bias_variance
+from ..attention import local_linear, masked_softmax, nadaraya_watson
+from ..bandwidth import bias_variance, leave_one_out_error, plug_in_bandwidth
 from ..data import sine_linear
+from .claims import claims_with_numbers
 from .compare import as_numbers
-from .engine import Exercise, register, slips, truth_table
+from .engine import Exercise, register, slips
 from .limits import AnswerError, UnfinishedError
 
 # 4.1 How many does a query listen to? ------------------------------------------------------------
@@ -230,16 +232,43 @@ register(
 
 # 4.3 Six sentences about errors ------------------------------------------------------------------
 
+
+@cache
+def _error_numbers():
+    sample, wavy = sine_linear(n=40, noise_sd=1.0, seed=0), sine_linear(seed=13)
+    at_keys = nadaraya_watson(sample.keys, sample.keys, sample.values, sigma=1e-4)[0]
+    cv = leave_one_out_error(wavy.keys, wavy.values, np.geomspace(0.05, 5, 80))
+    gaps = np.abs(sample.keys[:, None] - sample.keys)
+    np.fill_diagonal(gaps, math.inf)
+    return {
+        "a": float(np.mean((at_keys - sample.f(sample.keys)) ** 2)),
+        "b": 0.5**2,
+        "c": 1.2 - 1.0**2,
+        "d": int(np.sum((cv[1:-1] < cv[:-2]) & (cv[1:-1] < cv[2:]))),
+        "e": float(leave_one_out_error(sample.keys, sample.values, 0.3)),
+        "f": int(np.sum(gaps.min(axis=1) >= 0.05)),
+    }
+
+
 register(
     Exercise(
         name="error_claims",
         chapter=4,
         title="What an error curve tells",
         kind="explain",
-        judge=truth_table(
+        judge=claims_with_numbers(
             {"a": False, "b": True, "c": False, "d": False, "e": True, "f": False},
+            _error_numbers,
             "Ask of each error: which values is the estimate compared with, and have they taken "
             "part in making it?",
+            {
+                "a": "Compare the estimates at the keys with sample.f, not with the values.",
+                "b": "Fresh noise has had no part in the curve: what does its square add?",
+                "c": "What does the leave-one-out error contain that is not the curve's fault?",
+                "d": "Count the entries of the curve that are lower than both their neighbours.",
+                "e": "Use (4.6), or exercise 4.2, on the sample of the setup with σ = 0.3.",
+                "f": "Count the points whose nearest other key is 0.05 away or more.",
+            },
         ),
     )
 )
@@ -251,6 +280,8 @@ SAMPLES = 4  # of each world
 ENOUGH = 0.85  # of the error of the plain smoother, in each world
 #: Worlds: the length on which f varies, the range of the keys, and the noise sd.
 _WORLDS = {"0 to 5": (1.0, 5.0, 0.5), "0 to 50": (10.0, 50.0, 1.0), "0 to 1": (0.2, 1.0, 0.4)}
+#: Many swings: a rule that takes f for a quartic smooths them away.
+_WORLDS["0 to 20"] = (1.0, 20.0, 0.5)
 
 
 def _draw_world(length, end, noise_sd, seed):
@@ -329,10 +360,24 @@ def _copies_values(answer):
 
 
 _FIXED = (
-    "It wins in all three worlds, but the values choose nothing: the estimates of a sum of two "
+    "It wins in {}, but the values choose nothing: the estimates of a sum of two "
     "data sets are the sums of their estimates, so the hyperparameter was fixed before any value "
     "was seen. Noisier data would need a larger one. Let leave-one-out choose it."
 )
+
+
+_PLUGGED_IN = (
+    "These are the estimates of the plug-in bandwidth, which takes f for a quartic. The exercise "
+    "asks for leave-one-out, which assumes no shape: where f swings many times the plug-in fails."
+)
+
+
+def _plugs_in(answer):
+    """Whether the estimates are those of plug_in_bandwidth, with the plain mean or the line."""
+    keys, values, queries, _ = _draw_world(*_WORLDS["0 to 5"], 0)
+    sigma, got = plug_in_bandwidth(keys, values), _estimates(answer, queries, keys, values)
+    smoothers = (nadaraya_watson, local_linear)
+    return any(np.allclose(got, f(queries, keys, values, sigma=sigma)[0]) for f in smoothers)
 
 
 def _judge_smoother(answer):
@@ -340,9 +385,11 @@ def _judge_smoother(answer):
         return "The answer must be the function itself: better_smoother(queries, keys, values)."
     if not _follows_values(answer):
         return "Other values give the same estimates: your function must smooth the data it gets."
+    if _plugs_in(answer):
+        return _PLUGGED_IN
     ratios = {name: _ratio(answer, world, 100) for name, world in _WORLDS.items()}
     if all(ratio <= ENOUGH for ratio in ratios.values()):
-        return None if _chooses(answer) else _FIXED
+        return None if _chooses(answer) else _FIXED.format("all four worlds")
     found = ", ".join(f"{ratio:.2f} for keys from {name}" for name, ratio in ratios.items())
     if all(abs(ratio - 1) < 1e-6 for ratio in ratios.values()):
         return f"Your estimates are those of the plain smoother with σ = 1: error ratios {found}."
@@ -353,6 +400,13 @@ def _judge_smoother(answer):
         )
     elif not _normalises(answer):
         why = "Where all values are 2 the estimates are not 2: do the weights of a row sum to 1?"
+    elif max(list(ratios.values())[:3]) <= ENOUGH:
+        if not _chooses(answer):
+            return _FIXED.format("three of the four worlds")
+        why = (
+            "Better only where f is nearly a low polynomial: what chose the hyperparameter "
+            "assumes a shape. Leave-one-out assumes none."
+        )
     elif max(ratios.values()) > ENOUGH >= min(ratios.values()):
         why = "Better in places only: is a number fixed that the data should choose?"
     else:
@@ -375,7 +429,10 @@ register(
 # 4.5 A bandwidth that shrinks --------------------------------------------------------------------
 
 COUNTS = (50, 400, 3200, 25600)
-STEEP = -0.6
+#: The smallest error that one bandwidth gives at each of COUNTS, and how far above it one may be.
+LEAST = (0.0801, 0.01618, 0.003064, 0.000561)
+NEAR = 1.25
+POWER = (0.18, 0.22)  # of n, around 1/5
 INTERIOR = np.linspace(1, 4, 31)
 
 
@@ -415,25 +472,47 @@ def _judge_shrinking(answer):
     if sigmas != sorted(sigmas, reverse=True):
         return "σ must shrink as n grows, and yours does not. What would more points be good for?"
     errors = [_exact_error(sigma, n) for sigma, n in zip(sigmas, COUNTS, strict=True)]
+    powers = -np.diff(np.log(sigmas)) / np.diff(np.log(COUNTS))
+    power = -np.polyfit(np.log(COUNTS), np.log(sigmas), 1)[0]
+    over = np.divide(errors, LEAST)
+    if POWER[0] <= power <= POWER[1] and over.max() <= NEAR:
+        return None
     slope = np.polyfit(np.log(COUNTS), np.log(errors), 1)[0]
     shown = ", ".join(f"{error:.4f}" for error in errors)
-    worse = [n for n, e in zip(COUNTS, errors, strict=True) if e >= _exact_error(1.0, n)]
-    if slope <= STEEP and not worse:
-        return None
-    rate = np.polyfit(np.log(COUNTS), np.log(sigmas), 1)[0]
     found = f"Errors at n = {', '.join(map(str, COUNTS))}: {shown}; slope {slope:.2f}."
-    if rate < -0.95:
+    worse = [n for n, e in zip(COUNTS, errors, strict=True) if e >= _exact_error(1.0, n)]
+    return f"{found} {_why_not(powers, power, over, worse)}"
+
+
+def _why_not(powers, power, over, worse):
+    """What to say of a rule: its powers of n between the counts, errors relative to LEAST."""
+    if power > 0.95:
         return (
-            f"{found} σ is proportional to 1/n, so the window keeps the same number of keys. (If "
+            "σ is proportional to 1/n, so the window keeps the same number of keys. (If "
             "you meant a root: in Python n ** -1/k is (n ** -1)/k; put the exponent in brackets.)"
         )
-    if rate < -0.4:
-        return f"{found} σ shrinks so fast that the effective number of keys grows too slowly."
-    if rate > -0.15:
-        return f"{found} σ shrinks too slowly: the bias, of order σ², lags behind."
+    if power > 0.4:
+        return "σ shrinks so fast that the effective number of keys grows too slowly."
+    if powers[-1] < 0.6 * powers[0]:
+        return (
+            f"The power of 1/n in σ falls from {powers[0]:.2f} to {powers[-1]:.2f} as n grows, as "
+            "that of a logarithm does: in the end the bias, of order σ², falls too slowly."
+        )
+    if power < 0.15:
+        return "σ shrinks too slowly: the bias, of order σ², lags behind."
+    if not POWER[0] <= power <= POWER[1]:
+        behind = "variance" if power > POWER[1] else "squared bias"
+        return (
+            f"σ falls like n^−{power:.2f}, so the squared bias falls like n^−{4 * power:.2f} and "
+            f"the variance like n^−{1 - power:.2f}: the {behind} lags behind. Balance the two."
+        )
     if worse:
-        return f"{found} At n = {worse[0]} the fixed σ = 1 does better: look at the factor."
-    return f"{found} It must be {STEEP} or steeper: balance squared bias and variance."
+        return f"At n = {worse[0]} the fixed σ = 1 does better: look at the factor."
+    at = int(over.argmax())
+    return (
+        f"The power is right. At n = {COUNTS[at]} the error is {over[at]:.1f} times the smallest "
+        f"that a bandwidth gives; it must be {NEAR} times at most: look at the factor."
+    )
 
 
 register(

@@ -6,9 +6,10 @@ from functools import cache
 import numpy as np
 
 from ..attention import masked_softmax, nadaraya_watson
-from ..bandwidth import leave_one_out_error
+from ..bandwidth import bias_variance, leave_one_out_error, training_error
 from ..data import sine_power
-from .engine import Exercise, register, slips, truth_table
+from .claims import claims_with_numbers
+from .engine import Exercise, register, slips
 from .limits import AnswerError
 
 SEED = 2  # of the data that the reader trains on
@@ -236,16 +237,47 @@ register(
 
 # 5.4 Why the training error fails ----------------------------------------------------------------
 
+
+@cache
+def _loss_numbers():
+    keys, values = _points()
+    gaps = np.abs(keys[:, None] - keys)
+    np.fill_diagonal(gaps, np.inf)
+    sigmas = np.geomspace(0.01, 10, 60)
+    leave_in, leave_out = (e(keys, values, sigmas) for e in (training_error, leave_one_out_error))
+    tie = np.array([0.0, 0.0, 1.0]), np.array([1.0, 3.0, 5.0])
+    wide, narrow = training_error(keys, values, np.array([0.1, 0.05]))
+    return {
+        "a": leave_in[0],
+        "b": wide / narrow,
+        "c": values[np.abs(keys - 2.5).argmin()],
+        "d": training_error(*tie, 0.001),
+        "e": np.mean((values - values[gaps.argmin(axis=1)]) ** 2),
+        "f": np.max(leave_in / leave_out),
+        "g": 1.0,
+    }
+
+
 register(
     Exercise(
         name="why_leave_one_out",
         chapter=5,
         title="Why the plain training error fails",
         kind="explain",
-        judge=truth_table(
+        judge=claims_with_numbers(
             {"a": True, "b": False, "c": True, "d": False, "e": False, "f": True, "g": False},
+            _loss_numbers,
             "Let σ become very small in each claim: which key has all the weight then? The two "
             "functions above give both losses for any σ that you wish to try.",
+            {
+                "a": "Call leave_in on the sample with σ = 0.01.",
+                "b": "Divide the leave-in loss at σ = 0.1 by the one at σ = 0.05.",
+                "c": "Estimate at the query 2.5 with σ = 0.001.",
+                "d": "Keys 0, 0, 1 with values 1, 3, 5, and σ = 0.001.",
+                "e": "Call leave_out on the sample with σ = 0.001.",
+                "f": "Divide the leave-in loss by the other on the grid; the largest ratio.",
+                "g": "Add 1 to one value, and follow that point's own residual.",
+            },
         ),
     )
 )
@@ -253,10 +285,41 @@ register(
 
 # 5.5 What was learned ----------------------------------------------------------------------------
 
-_CLAIMS = truth_table(
+
+@cache
+def _claim_numbers():
+    from .. import learning
+
+    (w, _, _), (keys, values), sample = _learned(), _points(), sine_power(seed=SEED)
+    bias, variance = bias_variance(sample.f, keys, 0.5, sample.queries, 1.0)
+    noisy = [sine_power(noise_sd=3.0, seed=seed) for seed in range(8)]
+    steeps = [learning.fit(learning.NWLogBandwidth(1.0), n.keys, n.values, 60).w[-1] for n in noisy]
+    ws = np.geomspace(1, 20, 300)
+    fits = [nadaraya_watson(sample.queries, keys, values, sigma=1 / w)[0] for w in ws]
+    errors = np.mean((np.array(fits) - sample.truth) ** 2, axis=1)
+    return {
+        "a": 0.5 * w,
+        "b": leave_one_out_error(keys, values, 1 / w),
+        "c": bias.mean() / variance.mean(),
+        "d": 0.0,
+        "e": float(np.median(steeps)),
+        "f": ws[errors.argmin()],
+    }
+
+
+_CLAIMS = claims_with_numbers(
     {"a": True, "b": False, "c": True, "d": False, "e": True, "f": False},
+    _claim_numbers,
     "The numbers are right. For the claims, ask of each what the loss that was minimised can see, "
     "and compute squared bias and variance with bandwidth.bias_variance.",
+    {
+        "a": "What distance had, with w = 1, the score that a distance of 0.5 has now?",
+        "b": "Call d2lmini.leave_one_out_error with the learned σ.",
+        "c": "Divide the mean squared bias at σ = 1 by the mean variance there.",
+        "d": "The weight of a point in the estimate from which it is left out.",
+        "e": "Seeds 0 to 7, noise_sd=3, 60 steps of size 1 from w = 1; the median of the eight w.",
+        "f": "The error against sample.truth at the queries, over w from 1 to 20.",
+    },
 )
 _NUMBERS = ("w", "keys_before", "keys_after")
 

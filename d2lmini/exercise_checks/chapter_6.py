@@ -1,12 +1,14 @@
 """Exercises of chapter 6: transformers are kernel smoothers."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from ..attention import masked_softmax, nadaraya_watson
+from ..positions import causal_mask, positional_scores
+from .claims import claims_with_numbers
 from .compare import Difference, detached
-from .engine import Exercise, register, slips, truth_table
+from .engine import Exercise, register, slips
 from .limits import AnswerError
 
 # 6.1 A row by hand -------------------------------------------------------------------------------
@@ -248,19 +250,20 @@ register(
 )
 
 
-# 6.4 One more coordinate -------------------------------------------------------------------------
+# 6.4 Two more coordinates ------------------------------------------------------------------------
 
 
 def _judge_norms(answer):
     if not callable(answer):
-        return "The answer must be a function of (queries, keys)."
+        return "The answer must be a function of (queries, keys, bias)."
     rng = np.random.default_rng(6)
     for m, n, d in ((1, 2, 1), (2, 3, 2), (5, 8, 4)):
-        queries, keys = rng.normal(size=(m, d)), rng.normal(size=(n, d))
-        got = answer(queries.copy(), keys.copy())
+        queries, keys, bias = (rng.normal(size=shape) for shape in ((m, d), (n, d), n))
+        got = answer(queries.copy(), keys.copy(), bias.copy())
         if got is None or got is ...:
             return "Nothing comes back yet: return the two arrays."
-        if problem := _norms_differ(*_two_arrays(got, (m, d + 1), (n, d + 1)), queries, keys):
+        arrays = _two_arrays(got, (m, d + 2), (n, d + 2))
+        if problem := _norms_differ(*arrays, queries, keys, bias):
             return problem
     return None
 
@@ -281,9 +284,9 @@ def _two_arrays(got, *shapes):
     return arrays
 
 
-def _norms_differ(queries_plus, keys_plus, queries, keys):
-    """A message or Difference when dot products change or the keys' norms are unequal."""
-    lengths = np.linalg.norm(keys, axis=1)
+def _norms_differ(queries_plus, keys_plus, queries, keys, bias):
+    """A message or Difference when dot products are not the scores or norms are unequal."""
+    lengths = np.linalg.norm(np.column_stack([keys, bias]), axis=1)
     if np.isnan(keys_plus).any():
         return (
             "An entry is NaN: the root of a negative number. The common length must be at least "
@@ -291,17 +294,24 @@ def _norms_differ(queries_plus, keys_plus, queries, keys):
         )
     if not (np.isfinite(queries_plus).all() and np.isfinite(keys_plus).all()):
         return "An entry is infinite; every entry must be a finite number."
-    before, after = queries @ keys.T, queries_plus @ keys_plus.T
+    before, after = queries @ keys.T + bias, queries_plus @ keys_plus.T
+    if np.allclose(after, queries @ keys.T, atol=1e-5):
+        return (
+            "The bias is missing from the dot products. A key can carry its own number in a "
+            "coordinate: what must the query have there, to hand it on as it is?"
+        )
     if not np.allclose(before, after, atol=1e-5):
         return Difference(
-            "The dot products have changed. What must a query's new coordinate be, so that it "
-            "adds nothing whatever the key has there?",
+            "The dot products are not the scores. What must a query's new coordinate be, so that "
+            "it adds nothing whatever the key has there?",
             before,
             after,
         )
     new = np.linalg.norm(keys_plus, axis=1)
     if np.allclose(new, new[0], atol=1e-5):
         return None
+    if np.allclose(new**2 - bias**2, (new**2 - bias**2)[0], atol=1e-5):
+        return "The keys' lengths differ by the bias: its coordinate makes a key longer, too."
     extra = np.abs(keys_plus[:, -1])
     if np.allclose(extra, extra[0]):
         return "Each key got the same new coordinate: then the long keys are still the longer ones."
@@ -324,7 +334,7 @@ register(
     Exercise(
         name="equal_norms",
         chapter=6,
-        title="One more coordinate makes it Gaussian",
+        title="Two more coordinates make it Gaussian",
         kind="derive",
         judge=_judge_norms,
     )
@@ -390,24 +400,50 @@ register(
 
 # 6.6 What the order of the tokens does -----------------------------------------------------------
 
+
+def _layer(tokens, mask=None, bias=0.0):
+    return masked_softmax(tokens @ tokens.T / np.sqrt(tokens.shape[1]) + bias, mask) @ tokens
+
+
+@cache
+def _order_numbers():
+    words, rng = ["the", "cat", "sat", "on", "the", "mat"], np.random.default_rng(6)
+    embedding = {word: rng.normal(size=4) for word in sorted(set(words))}
+    tokens = np.array([embedding[word] for word in words])
+    order, causal = [2, 0, 1, 5, 4, 3], causal_mask(6)
+    near = _layer(tokens, bias=positional_scores(6, "gaussian", sigma=1.5))
+    moved = _layer(tokens[order], causal) - _layer(tokens, causal)[order]
+    return {
+        "a": 0.0,
+        "b": 0.0,
+        "c": np.abs(moved).max(),
+        "d": 0.0,
+        "e": np.abs(near[0] - near[4]).max(),
+        "f": 1.0,
+        "g": 2,
+    }
+
+
 register(
     Exercise(
         name="token_order",
         chapter=6,
         title="What the order of the tokens does",
         kind="explain",
-        judge=truth_table(
-            {
-                "a": True,
-                "b": True,
-                "c": False,
-                "d": True,
-                "e": True,
-                "f": False,
-                "g": False,
-            },
+        judge=claims_with_numbers(
+            {"a": True, "b": True, "c": False, "d": True, "e": True, "f": False, "g": False},
+            _order_numbers,
             "Build a tiny sentence and try: permute the tokens, look which outputs change. Ask of "
             "each score which positions it can see.",
+            {
+                "a": "Subtract layer(tokens)[order] from layer(tokens[order]); the largest size.",
+                "b": "Subtract the outputs of tokens 0 and 4; the largest size.",
+                "c": "As in a, with the mask causal in both; the largest size.",
+                "d": "Change tokens 1 to 5 and compare output 0 before and after.",
+                "e": "Subtract the outputs of tokens 0 and 4 with bias=nearby; the largest size.",
+                "f": "Divide the factor for i − 1 by the factor for i + 1.",
+                "g": "Multiply out, and count the terms with content and position in them.",
+            },
         ),
     )
 )
