@@ -308,8 +308,11 @@ def _norms_differ(queries_plus, keys_plus, queries, keys, bias):
             after,
         )
     new = np.linalg.norm(keys_plus, axis=1)
-    if np.allclose(new, new[0], atol=1e-5):
-        return None
+    return None if np.allclose(new, new[0], atol=1e-5) else _unequal(new, keys_plus, lengths, bias)
+
+
+def _unequal(new, keys_plus, lengths, bias):
+    """What to say of new keys whose lengths differ; lengths: before the last coordinate."""
     if np.allclose(new**2 - bias**2, (new**2 - bias**2)[0], atol=1e-5):
         return "The keys' lengths differ by the bias: its coordinate makes a key longer, too."
     extra = np.abs(keys_plus[:, -1])
