@@ -88,3 +88,14 @@ def node() -> str:
             f"playwright came without node ({path}): reinstall requirements.txt", pytrace=False
         )
     return str(path)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """torch with one thread, which for small arrays is fastest, and the same on any machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

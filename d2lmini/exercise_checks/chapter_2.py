@@ -8,7 +8,7 @@ import numpy as np
 
 from ..attention import nadaraya_watson
 from ..data import sine_linear
-from .engine import Exercise, Mistake, entries_amiss, judge_parts, register, truth_table
+from .engine import Exercise, Mistake, entries_amiss, judge_parts, register, slips, truth_table
 
 SIGMA = 0.5  # of the experiment with more points
 SIZES = {"n40": 40, "n400": 400, "n4000": 4000}
@@ -74,23 +74,16 @@ register(
 # 2.2 Nearest neighbours as weights ---------------------------------------------------------------
 
 
-def _votes(queries, keys, k, share=None, by=np.abs, places=None, kind="stable"):
-    """share (default 1/k) for the first k keys, or those at ``places``, in the order of ``by``."""
+def _votes(queries, keys, k, share=lambda n, k: 1 / k, by=np.abs, voters=slice, kind="stable"):
+    """A share for the voters among the keys in the order of ``by``; each default can go wrong."""
     order = np.argsort(by(queries[:, None] - keys), axis=1, kind=kind)
     weights = np.zeros((len(queries), len(keys)))
-    voters = order[:, places or slice(k)]
-    np.put_along_axis(weights, voters, 1 / k if share is None else share, axis=1)
+    np.put_along_axis(weights, order[:, voters(k)], share(len(keys), k), axis=1)
     return weights
 
 
-#: Ten pairs of keys, the two of a pair equally far from 10: more than an unstable sort keeps in
-#: order by chance.
-_PAIRED = [10 + side * distance for distance in range(10, 0, -1) for side in (1, -1)]
-
-
-def _however_sorted(answer, message):
-    """The mistake after a stable sort and after NumPy's default."""
-    return [Mistake(partial(answer, kind=kind), message) for kind in ("stable", None)]
+def _ranks_taken_for_voters(queries, keys, k, kind):
+    return (np.argsort(np.abs(queries[:, None] - keys), axis=1, kind=kind) < k) / k
 
 
 def _later_of_tied(queries, keys, k):
@@ -103,9 +96,61 @@ def _all_tied(queries, keys, k, shared):
     return reached / (reached.sum(axis=1, keepdims=True) if shared else k)
 
 
-def _order_taken_for_rank(queries, keys, k, kind):
-    return (np.argsort(np.abs(queries[:, None] - keys), axis=1, kind=kind) < k) / k
+def _keys_sorted(queries, keys, k, kind):
+    return _votes(queries, np.sort(keys), k, kind=kind)
 
+
+def _turned_round(queries, keys, k, kind):
+    return _votes(keys, queries, k, kind=kind).T
+
+
+def _however_sorted(answer):
+    """After a stable sort and after NumPy's default."""
+    return [partial(answer, kind=kind) for kind in ("stable", None)]
+
+
+#: Ten pairs of keys, the two of a pair equally far from 10: more than an unstable sort keeps in
+#: order by chance.
+_PAIRED = [10 + side * distance for distance in range(10, 0, -1) for side in (1, -1)]
+
+_VOTE_SLIPS = {
+    "The right keys vote, each with weight 1. What must a row of weights sum to?": {
+        "share": lambda n, k: 1.0
+    },
+    "The right keys vote, each with 1/n. Among how many voters is the 1 divided?": {
+        "share": lambda n, k: 1 / n
+    },
+    "argsort gives the keys in order of distance: its first k entries are the numbers of the "
+    "voters. You compared these numbers with k, as if they were ranks.": _however_sorted(
+        _ranks_taken_for_voters
+    ),
+    "Right but for ties: of two keys equally near, the one that comes first in keys "
+    "votes.": _later_of_tied,
+    "Right but for ties: where two keys are equally near and one place is left, both have a vote "
+    "here. The one that comes first in keys gets it.": partial(_all_tied, shared=True),
+    "Right but for ties: where two keys are equally near and one place is left, both have 1/k "
+    "here, and the row sums to more than 1.": partial(_all_tied, shared=False),
+    "A key far to the right of the query counts as near here: the difference is negative there. "
+    "A distance has no sign.": {"by": np.positive},
+    "A key far to the left of the query counts as near here: the difference is negative there. "
+    "A distance has no sign.": {"by": np.negative},
+    "These are the k farthest keys. Sorting puts the smallest first.": [
+        {"by": lambda difference: -np.abs(difference)},
+        {"voters": lambda k: slice(-k, None)},
+    ],
+    "The nearest key itself is left out: the first entry of an argsort is entry 0.": {
+        "voters": lambda k: slice(1, k + 1)
+    },
+    "The keys were sorted, so the weights stand in other columns. Column j belongs to the key "
+    "that came as number j.": _however_sorted(_keys_sorted),
+    "The votes are 0: an array of integers cuts 1/k off to 0, and so does 1 // k.": {
+        "share": lambda n, k: 1 // k
+    },
+    "Right but for ties among many keys: np.argsort does not keep equal entries in their order "
+    "unless its argument `kind` asks for it.": partial(_votes, kind=None),
+    "Here each key picks its k nearest queries. Turn it round: each query picks among the keys, "
+    "along axis 1.": _however_sorted(_turned_round),
+}
 
 register(
     Exercise(
@@ -126,85 +171,7 @@ register(
             "k": int(rng.integers(1, 6)),
         },
         picture="matrix",
-        mistakes=[
-            *_however_sorted(
-                lambda queries, keys, k, kind: _votes(queries, keys, k, share=1.0, kind=kind),
-                "The right keys vote, each with weight 1. What must a row of weights sum to?",
-            ),
-            *_however_sorted(
-                lambda queries, keys, k, kind: _votes(
-                    queries, keys, k, share=1 / len(keys), kind=kind
-                ),
-                "The right keys vote, each with 1/n. Among how many voters is the 1 divided?",
-            ),
-            *_however_sorted(
-                _order_taken_for_rank,
-                "argsort gives the keys in order of distance: its first k entries are the numbers "
-                "of the voters. You compared these numbers with k, as if they were ranks.",
-            ),
-            Mistake(
-                _later_of_tied,
-                "Right but for ties: of two keys equally near, the one that comes first in keys "
-                "votes.",
-            ),
-            Mistake(
-                lambda queries, keys, k: _all_tied(queries, keys, k, shared=True),
-                "Right but for ties: where two keys are equally near and one place is left, both "
-                "have a vote here. The one that comes first in keys gets it.",
-            ),
-            Mistake(
-                lambda queries, keys, k: _all_tied(queries, keys, k, shared=False),
-                "Right but for ties: where two keys are equally near and one place is left, both "
-                "have 1/k here, and the row sums to more than 1.",
-            ),
-            *_however_sorted(
-                lambda queries, keys, k, kind: _votes(queries, keys, k, by=lambda d: d, kind=kind),
-                "A key far to the right of the query counts as near here: the difference is "
-                "negative there. A distance has no sign.",
-            ),
-            *_however_sorted(
-                lambda queries, keys, k, kind: _votes(queries, keys, k, by=np.negative, kind=kind),
-                "A key far to the left of the query counts as near here: the difference is "
-                "negative there. A distance has no sign.",
-            ),
-            *_however_sorted(
-                lambda queries, keys, k, kind: _votes(
-                    queries, keys, k, by=lambda d: -np.abs(d), kind=kind
-                ),
-                "These are the k farthest keys. Sorting puts the smallest first.",
-            ),
-            *_however_sorted(
-                lambda queries, keys, k, kind: _votes(
-                    queries, keys, k, places=slice(-k, None), kind=kind
-                ),
-                "These are the k farthest keys. Sorting puts the smallest first.",
-            ),
-            *_however_sorted(
-                lambda queries, keys, k, kind: _votes(
-                    queries, keys, k, share=1 / k, places=slice(1, k + 1), kind=kind
-                ),
-                "The nearest key itself is left out: the first entry of an argsort is entry 0.",
-            ),
-            *_however_sorted(
-                lambda queries, keys, k, kind: _votes(queries, np.sort(keys), k, kind=kind),
-                "The keys were sorted, so the weights stand in other columns. Column j belongs "
-                "to the key that came as number j.",
-            ),
-            *_however_sorted(
-                lambda queries, keys, k, kind: _votes(queries, keys, k, share=1 // k, kind=kind),
-                "The votes are 0: an array of integers cuts 1/k off to 0, and so does 1 // k.",
-            ),
-            Mistake(
-                partial(_votes, kind=None),
-                "Right but for ties among many keys: np.argsort does not keep equal entries in "
-                "their order unless its argument `kind` asks for it.",
-            ),
-            *_however_sorted(
-                lambda queries, keys, k, kind: _votes(keys, queries, k, kind=kind).T,
-                "Here each key picks its k nearest queries. Turn it round: each query picks among "
-                "the keys, along axis 1.",
-            ),
-        ],
+        mistakes=slips(_VOTE_SLIPS, of=_votes, either=[{"kind": "stable"}, {"kind": None}]),
     )
 )
 
@@ -544,15 +511,15 @@ def _judge_points(answer: Any) -> str | None:
         must = f"The answer must be a dict with {', '.join(names)} and the claims a to f."
         return must + entries_amiss(answer, [*names, *claims])
     right = {name: float(errors.mean()) for name, errors in _errors().items()}
-    slips = {name: _point_slips(name, errors) for name, errors in _errors().items()}
-    slips["limit"] = [
+    wrong = {name: _point_slips(name, errors) for name, errors in _errors().items()}
+    wrong["limit"] = [
         (0, "limit: with σ fixed the error does not go to 0. What does the estimate tend to?"),
         (1, "limit: that is the noise variance, which an error against the truth does not hold."),
         (right["n4000"], "limit: that is the error at n = 4000, where some noise is left. Smooth "
          "f itself on many keys, without noise."),
     ]  # fmt: skip
     numbers = {name: answer[name] for name in names}
-    missed = judge_parts(right | {"limit": limit()}, slips)(numbers)
+    missed = judge_parts(right | {"limit": limit()}, wrong)(numbers)
     if missed and missed.startswith("limit: the result is ") and _near(answer["limit"]):
         return (
             f"{missed} It is near: some scatter of the keys is left in it. Take more keys, and "

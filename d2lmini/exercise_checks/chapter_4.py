@@ -1,49 +1,68 @@
 """Exercises of chapter 4: bandwidth."""
 
 import math
+from functools import cache
 
 import numpy as np
 
-from ..attention import masked_softmax, nadaraya_watson
-from ..bandwidth import bias_variance
+from ..attention import local_linear, masked_softmax, nadaraya_watson
+from ..bandwidth import bias_variance, leave_one_out_error, plug_in_bandwidth
 from ..data import sine_linear
+from .claims import claims_with_numbers
 from .compare import as_numbers
-from .engine import Exercise, Mistake, register, truth_table
+from .engine import Exercise, register, slips
 from .limits import AnswerError, UnfinishedError
 
 # 4.1 How many does a query listen to? ------------------------------------------------------------
 
 
-def _hat(keys, sigma):
-    return nadaraya_watson(keys, keys, np.zeros(len(keys)), sigma=sigma)[1]
+def _weights(keys, sigma):
+    return nadaraya_watson(keys, keys, keys, sigma=sigma)[1]
 
 
-def _numbers(degrees, effective):
-    """An answer made from the weights H (n, n): two functions of H."""
-
-    def answer(keys, sigma):
-        H = _hat(keys, sigma)
-        return degrees(H), effective(H)
-
-    return answer
+def _kernel(keys, sigma):
+    return np.exp(-((keys[:, None] - keys) ** 2) / (2 * sigma**2))
 
 
-def _at_other_bandwidth(keys, sigma):
-    return _numbers(_trace, _effective)(keys, sigma**2)
+def _numbers(
+    keys, sigma, H=_weights, degrees=np.trace, effective=lambda H: 1 / np.sum(H**2, axis=1)
+):
+    """Two functions of the weights H (n, n); all three can go wrong."""
+    H = H(keys, sigma)
+    return float(degrees(H)), effective(H)
 
 
-def _not_normalised(keys, sigma):
-    kernel = np.exp(-((keys[:, None] - keys) ** 2) / (2 * sigma**2))
-    return _trace(kernel), _effective(kernel)
-
-
-def _trace(H):
-    return float(np.trace(H))
-
-
-def _effective(H):
-    return 1 / np.sum(H**2, axis=1)
-
+_NUMBERS_SLIPS = {
+    "Those are the numbers of the kernel values. Attention weights are kernel values divided by "
+    "their sum, so that each row sums to 1.": {"H": _kernel},
+    "Those are the numbers for the bandwidth σ²: the library squares σ by itself.": {
+        "H": lambda keys, sigma: _weights(keys, sigma**2)
+    },
+    "The own weights were squared before they were added. The squares belong to the second number "
+    "only.": {"degrees": lambda H: np.trace(H**2)},
+    "The sum of the squared weights is one over the effective number: with n equal weights it is "
+    "1/n, and n keys are heard.": {"effective": lambda H: np.sum(H**2, axis=1)},
+    "The squares were added down a column, over the queries. Each query has its own effective "
+    "number: add along the row.": {"effective": lambda H: 1 / np.sum(H**2, axis=0)},
+    "One over the largest weight looks at a single key. Formula (4.2) has all of them.": {
+        "effective": lambda H: 1 / H.max(axis=1)
+    },
+    "That is the exponential of the entropy, another count of keys. The one of (4.2), which "
+    "divides the noise variance, "
+    "has the squares of the weights.": {
+        "effective": lambda H: np.exp(-np.sum(H * np.log(H), axis=1))
+    },
+    "The effective number is one over the sum of squares, without a root.": {
+        "effective": lambda H: np.sqrt(1 / np.sum(H**2, axis=1))
+    },
+    "Each row sums to 1, so the sum of all weights is n whatever σ is. Degrees of freedom are the "
+    "weights that points give to themselves.": {"degrees": np.sum},
+    "The own weights were averaged. The degrees of freedom are their sum.": {
+        "degrees": lambda H: np.mean(np.diag(H))
+    },
+    "That is tr(H Hᵀ), which some books call degrees of freedom too. Chapter 4 uses tr(H), the "
+    "sum of the own weights.": {"degrees": lambda H: np.sum(H**2)},
+}
 
 register(
     Exercise(
@@ -51,7 +70,7 @@ register(
         chapter=4,
         title="How many points, how many parameters",
         kind="compute",
-        reference=_numbers(_trace, _effective),
+        reference=_numbers,
         returns=("degrees of freedom", "effective keys"),
         cases=[
             {"keys": [0, 1, 3], "sigma": 1.0},
@@ -62,59 +81,7 @@ register(
             "keys": np.sort(rng.uniform(0, 5, 6)).tolist(),
             "sigma": float(rng.uniform(0.3, 1.5)),
         },
-        mistakes=[
-            Mistake(
-                _not_normalised,
-                "Those are the numbers of the kernel values. Attention weights are kernel values "
-                "divided by their sum, so that each row sums to 1.",
-            ),
-            Mistake(
-                _at_other_bandwidth,
-                "Those are the numbers for the bandwidth σ²: the library squares σ by itself.",
-            ),
-            Mistake(
-                _numbers(lambda H: float(np.sum(np.diag(H) ** 2)), _effective),
-                "The own weights were squared before they were added. The squares belong to the "
-                "second number only.",
-            ),
-            Mistake(
-                _numbers(_trace, lambda H: np.sum(H**2, axis=1)),
-                "The sum of the squared weights is one over the effective number: with n equal "
-                "weights it is 1/n, and n keys are heard.",
-            ),
-            Mistake(
-                _numbers(_trace, lambda H: 1 / np.sum(H**2, axis=0)),
-                "The squares were added down a column, over the queries. Each query has its own "
-                "effective number: add along the row.",
-            ),
-            Mistake(
-                _numbers(_trace, lambda H: 1 / H.max(axis=1)),
-                "One over the largest weight looks at a single key. Formula (4.2) has all of them.",
-            ),
-            Mistake(
-                _numbers(_trace, lambda H: np.exp(-np.sum(H * np.log(H), axis=1))),
-                "That is the exponential of the entropy, another count of keys. The one of (4.2), "
-                "which divides the noise variance, has the squares of the weights.",
-            ),
-            Mistake(
-                _numbers(_trace, lambda H: np.sqrt(1 / np.sum(H**2, axis=1))),
-                "The effective number is one over the sum of squares, without a root.",
-            ),
-            Mistake(
-                _numbers(lambda H: float(np.sum(H)), _effective),
-                "Each row sums to 1, so the sum of all weights is n whatever σ is. Degrees of "
-                "freedom are the weights that points give to themselves.",
-            ),
-            Mistake(
-                _numbers(lambda H: float(np.mean(np.diag(H))), _effective),
-                "The own weights were averaged. The degrees of freedom are their sum.",
-            ),
-            Mistake(
-                _numbers(lambda H: float(np.sum(H**2)), _effective),
-                "That is tr(H Hᵀ), which some books call degrees of freedom too. Chapter 4 uses "
-                "tr(H), the sum of the own weights.",
-            ),
-        ],
+        mistakes=slips(_NUMBERS_SLIPS, of=_numbers),
     )
 )
 
@@ -140,35 +107,19 @@ def _hidden(scores):
     return masked_softmax(scores, _others(scores))
 
 
-def _from_weights(weights, loss=lambda r: np.mean(r**2)):
-    """A wrong answer: the loss of the residuals under these weights."""
-    return lambda scores, values: float(loss(values - weights(scores) @ values))
+def _loo(scores, values, weights=_hidden, loss=lambda r: np.mean(r**2), lonely=math.inf):
+    """From one table of weights, with what can go wrong.
+
+    lonely: the error when a point has no other key, or None to leave what comes out.
+    """
+    if lonely is not None and not _hidden(scores).any(axis=1).all():
+        return lonely
+    return float(loss(values - weights(scores) @ values))
 
 
-def _right_but(loss):
-    """Right weights and inf where a point has no other key, but another loss."""
-
-    def answer(scores, values):
-        weights = _hidden(scores)
-        served = weights.any(axis=1)
-        return float(loss(values - weights @ values)) if served.all() else math.inf
-
-    return answer
-
-
-def _inf_if_lonely(answer):
-    """A wrong answer that returns inf where a point has no other key."""
-
-    def careful(scores, values):
-        return answer(scores, values) if _hidden(scores).any(axis=1).all() else math.inf
-
-    return careful
-
-
-def _mistaken(weights, message):
-    """The mistake, whatever is done about a point without another key."""
-    wrong = _from_weights(weights)
-    return [Mistake(wrong, message), Mistake(_inf_if_lonely(wrong), message)]
+def _lonely_or_not(weights):
+    """Wrong weights, whatever is done about a point without another key."""
+    return [{"weights": weights, "lonely": lonely} for lonely in (None, math.inf)]
 
 
 def _along_columns(scores):
@@ -196,19 +147,45 @@ def _by_division(scores, values):
         return float(np.mean(((values - H @ values) / (1 - np.diag(H))) ** 2))
 
 
-def _over_served(empty=math.nan):
-    def answer(scores, values):
-        weights = _hidden(scores)
-        served = weights.any(axis=1)
-        squares = (values - weights @ values)[served] ** 2
-        return float(squares.mean()) if served.all() or math.isnan(empty) else empty
-
-    return answer
+def _over_served(scores, values):
+    weights = _hidden(scores)
+    return float(np.mean((values - weights @ values)[weights.any(axis=1)] ** 2))
 
 
-def _nan_if_empty(scores, values):
-    return _over_served()(scores, values) if _hidden(scores).any(axis=1).all() else math.nan
-
+_LOO_SLIPS = {
+    "That is the training error: each point votes on itself, with the best score of its row. Hide "
+    "the diagonal before you normalise (a score of 0 hides "
+    "nothing).": _lonely_or_not(masked_softmax),
+    "The own weight is gone, but the weights that remain no longer sum to 1. The diagonal must be "
+    "hidden before the rows are "
+    "normalised.": _lonely_or_not(lambda scores: masked_softmax(scores) * _others(scores)),
+    "The weights of a row do not sum to 1: the maxima or sums of the rows were lined up with the "
+    "columns. Give them the shape (n, 1), as keepdims=True does.": _lonely_or_not(_along_columns),
+    "These are the right squares; (4.5) takes their mean, not their sum.": {
+        "loss": lambda r: np.sum(r**2)
+    },
+    "That is the root of the leave-one-out error. (4.5) has no root.": {
+        "loss": lambda r: np.sqrt(np.mean(r**2))
+    },
+    "The residuals enter (4.5) squared; yours enter with their size.": {
+        "loss": lambda r: np.mean(np.abs(r))
+    },
+    "Right while every point has another key in reach. A point without one was left out of the "
+    "average, so that the easy points alone are judged; such a "
+    "bandwidth is not admissible.": _over_served,
+    "Right while every point has another key in reach. A point without one was predicted by 0, "
+    "which nothing supports: this bandwidth is not admissible.": {"lonely": None},
+    "Right while every point has another key in reach. A score that is only very low hides "
+    "nothing from a point that has no other: it votes on itself "
+    "again.": {"weights": _own_score_low, "lonely": None},
+    "Right while every point has another key in reach. Otherwise the bandwidth is not admissible, "
+    "and a search for the smallest error needs a number for it that is larger than all others; "
+    "NaN compares with nothing.": {"lonely": math.nan},
+    "Formula (4.6) is right on paper. Where an own weight rounds to 1 it divides 0 by 0. Remove "
+    "the diagonal from the scores instead.": _by_division,
+    "A row of very low scores gives 0/0: all exponentials round to 0, although the weights exist. "
+    "Subtract the row's maximum first, after the diagonal is hidden.": _lonely_or_not(_plain),
+}
 
 _INF = math.inf
 
@@ -248,72 +225,30 @@ register(
             "scores": (-(((k := rng.uniform(0, 5, 6))[:, None] - k) ** 2)).tolist(),
             "values": rng.normal(size=6).tolist(),
         },
-        mistakes=[
-            *_mistaken(
-                masked_softmax,
-                "That is the training error: each point votes on itself, with the best score of "
-                "its row. Hide the diagonal before you normalise (a score of 0 hides nothing).",
-            ),
-            *_mistaken(
-                lambda s: masked_softmax(s) * _others(s),
-                "The own weight is gone, but the weights that remain no longer sum to 1. The "
-                "diagonal must be hidden before the rows are normalised.",
-            ),
-            *_mistaken(
-                _along_columns,
-                "The weights of a row do not sum to 1: the maxima or sums of the rows were lined "
-                "up with the columns. Give them the shape (n, 1), as keepdims=True does.",
-            ),
-            Mistake(
-                _right_but(lambda r: np.sum(r**2)),
-                "These are the right squares; (4.5) takes their mean, not their sum.",
-            ),
-            Mistake(
-                _right_but(lambda r: np.sqrt(np.mean(r**2))),
-                "That is the root of the leave-one-out error. (4.5) has no root.",
-            ),
-            Mistake(
-                _right_but(lambda r: np.mean(np.abs(r))),
-                "The residuals enter (4.5) squared; yours enter with their size.",
-            ),
-            Mistake(
-                _over_served(),
-                "Right while every point has another key in reach. A point without one was left "
-                "out of the average, so that the easy points alone are judged; such a bandwidth "
-                "is not admissible.",
-            ),
-            Mistake(
-                _from_weights(_hidden),
-                "Right while every point has another key in reach. A point without one was "
-                "predicted by 0, which nothing supports: this bandwidth is not admissible.",
-            ),
-            Mistake(
-                _from_weights(_own_score_low),
-                "Right while every point has another key in reach. A score that is only very low "
-                "hides nothing from a point that has no other: it votes on itself again.",
-            ),
-            Mistake(
-                _nan_if_empty,
-                "Right while every point has another key in reach. Otherwise the bandwidth is "
-                "not admissible, and a search for the smallest error needs a number for it that "
-                "is larger than all others; NaN compares with nothing.",
-            ),
-            Mistake(
-                _by_division,
-                "Formula (4.6) is right on paper. Where an own weight rounds to 1 it divides 0 by "
-                "0. Remove the diagonal from the scores instead.",
-            ),
-            *_mistaken(
-                _plain,
-                "A row of very low scores gives 0/0: all exponentials round to 0, although the "
-                "weights exist. Subtract the row's maximum first, after the diagonal is hidden.",
-            ),
-        ],
+        mistakes=slips(_LOO_SLIPS, of=_loo),
     )
 )
 
 
 # 4.3 Six sentences about errors ------------------------------------------------------------------
+
+
+@cache
+def _error_numbers():
+    sample, wavy = sine_linear(n=40, noise_sd=1.0, seed=0), sine_linear(seed=13)
+    at_keys = nadaraya_watson(sample.keys, sample.keys, sample.values, sigma=1e-4)[0]
+    cv = leave_one_out_error(wavy.keys, wavy.values, np.geomspace(0.05, 5, 80))
+    gaps = np.abs(sample.keys[:, None] - sample.keys)
+    np.fill_diagonal(gaps, math.inf)
+    return {
+        "a": float(np.mean((at_keys - sample.f(sample.keys)) ** 2)),
+        "b": 0.5**2,
+        "c": 1.2 - 1.0**2,
+        "d": int(np.sum((cv[1:-1] < cv[:-2]) & (cv[1:-1] < cv[2:]))),
+        "e": float(leave_one_out_error(sample.keys, sample.values, 0.3)),
+        "f": int(np.sum(gaps.min(axis=1) >= 0.05)),
+    }
+
 
 register(
     Exercise(
@@ -321,10 +256,19 @@ register(
         chapter=4,
         title="What an error curve tells",
         kind="explain",
-        judge=truth_table(
+        judge=claims_with_numbers(
             {"a": False, "b": True, "c": False, "d": False, "e": True, "f": False},
+            _error_numbers,
             "Ask of each error: which values is the estimate compared with, and have they taken "
             "part in making it?",
+            {
+                "a": "Compare the estimates at the keys with sample.f, not with the values.",
+                "b": "Fresh noise has had no part in the curve: what does its square add?",
+                "c": "What does the leave-one-out error contain that is not the curve's fault?",
+                "d": "Count the entries of the curve that are lower than both their neighbours.",
+                "e": "Use (4.6), or exercise 4.2, on the sample of the setup with σ = 0.3.",
+                "f": "Count the points whose nearest other key is 0.05 away or more.",
+            },
         ),
     )
 )
@@ -336,6 +280,8 @@ SAMPLES = 4  # of each world
 ENOUGH = 0.85  # of the error of the plain smoother, in each world
 #: Worlds: the length on which f varies, the range of the keys, and the noise sd.
 _WORLDS = {"0 to 5": (1.0, 5.0, 0.5), "0 to 50": (10.0, 50.0, 1.0), "0 to 1": (0.2, 1.0, 0.4)}
+#: Many swings: a rule that takes f for a quartic smooths them away.
+_WORLDS["0 to 20"] = (1.0, 20.0, 0.5)
 
 
 def _draw_world(length, end, noise_sd, seed):
@@ -414,10 +360,24 @@ def _copies_values(answer):
 
 
 _FIXED = (
-    "It wins in all three worlds, but the values choose nothing: the estimates of a sum of two "
+    "It wins in {}, but the values choose nothing: the estimates of a sum of two "
     "data sets are the sums of their estimates, so the hyperparameter was fixed before any value "
     "was seen. Noisier data would need a larger one. Let leave-one-out choose it."
 )
+
+
+_PLUGGED_IN = (
+    "These are the estimates of the plug-in bandwidth, which takes f for a quartic. The exercise "
+    "asks for leave-one-out, which assumes no shape: where f swings many times the plug-in fails."
+)
+
+
+def _plugs_in(answer):
+    """Whether the estimates are those of plug_in_bandwidth, with the plain mean or the line."""
+    keys, values, queries, _ = _draw_world(*_WORLDS["0 to 5"], 0)
+    sigma, got = plug_in_bandwidth(keys, values), _estimates(answer, queries, keys, values)
+    smoothers = (nadaraya_watson, local_linear)
+    return any(np.allclose(got, f(queries, keys, values, sigma=sigma)[0]) for f in smoothers)
 
 
 def _judge_smoother(answer):
@@ -425,9 +385,11 @@ def _judge_smoother(answer):
         return "The answer must be the function itself: better_smoother(queries, keys, values)."
     if not _follows_values(answer):
         return "Other values give the same estimates: your function must smooth the data it gets."
+    if _plugs_in(answer):
+        return _PLUGGED_IN
     ratios = {name: _ratio(answer, world, 100) for name, world in _WORLDS.items()}
     if all(ratio <= ENOUGH for ratio in ratios.values()):
-        return None if _chooses(answer) else _FIXED
+        return None if _chooses(answer) else _FIXED.format("all four worlds")
     found = ", ".join(f"{ratio:.2f} for keys from {name}" for name, ratio in ratios.items())
     if all(abs(ratio - 1) < 1e-6 for ratio in ratios.values()):
         return f"Your estimates are those of the plain smoother with σ = 1: error ratios {found}."
@@ -438,6 +400,13 @@ def _judge_smoother(answer):
         )
     elif not _normalises(answer):
         why = "Where all values are 2 the estimates are not 2: do the weights of a row sum to 1?"
+    elif max(list(ratios.values())[:3]) <= ENOUGH:
+        if not _chooses(answer):
+            return _FIXED.format("three of the four worlds")
+        why = (
+            "Better only where f is nearly a low polynomial: what chose the hyperparameter "
+            "assumes a shape. Leave-one-out assumes none."
+        )
     elif max(ratios.values()) > ENOUGH >= min(ratios.values()):
         why = "Better in places only: is a number fixed that the data should choose?"
     else:
@@ -460,7 +429,10 @@ register(
 # 4.5 A bandwidth that shrinks --------------------------------------------------------------------
 
 COUNTS = (50, 400, 3200, 25600)
-STEEP = -0.6
+#: The smallest error that one bandwidth gives at each of COUNTS, and how far above it one may be.
+LEAST = (0.0801, 0.01618, 0.003064, 0.000561)
+NEAR = 1.25
+POWER = (0.18, 0.22)  # of n, around 1/5
 INTERIOR = np.linspace(1, 4, 31)
 
 
@@ -500,25 +472,47 @@ def _judge_shrinking(answer):
     if sigmas != sorted(sigmas, reverse=True):
         return "σ must shrink as n grows, and yours does not. What would more points be good for?"
     errors = [_exact_error(sigma, n) for sigma, n in zip(sigmas, COUNTS, strict=True)]
+    powers = -np.diff(np.log(sigmas)) / np.diff(np.log(COUNTS))
+    power = -np.polyfit(np.log(COUNTS), np.log(sigmas), 1)[0]
+    over = np.divide(errors, LEAST)
+    if POWER[0] <= power <= POWER[1] and over.max() <= NEAR:
+        return None
     slope = np.polyfit(np.log(COUNTS), np.log(errors), 1)[0]
     shown = ", ".join(f"{error:.4f}" for error in errors)
-    worse = [n for n, e in zip(COUNTS, errors, strict=True) if e >= _exact_error(1.0, n)]
-    if slope <= STEEP and not worse:
-        return None
-    rate = np.polyfit(np.log(COUNTS), np.log(sigmas), 1)[0]
     found = f"Errors at n = {', '.join(map(str, COUNTS))}: {shown}; slope {slope:.2f}."
-    if rate < -0.95:
+    worse = [n for n, e in zip(COUNTS, errors, strict=True) if e >= _exact_error(1.0, n)]
+    return f"{found} {_why_not(powers, power, over, worse)}"
+
+
+def _why_not(powers, power, over, worse):
+    """What to say of a rule: its powers of n between the counts, errors relative to LEAST."""
+    if power > 0.95:
         return (
-            f"{found} σ is proportional to 1/n, so the window keeps the same number of keys. (If "
+            "σ is proportional to 1/n, so the window keeps the same number of keys. (If "
             "you meant a root: in Python n ** -1/k is (n ** -1)/k; put the exponent in brackets.)"
         )
-    if rate < -0.4:
-        return f"{found} σ shrinks so fast that the effective number of keys grows too slowly."
-    if rate > -0.15:
-        return f"{found} σ shrinks too slowly: the bias, of order σ², lags behind."
+    if power > 0.4:
+        return "σ shrinks so fast that the effective number of keys grows too slowly."
+    if powers[-1] < 0.6 * powers[0]:
+        return (
+            f"The power of 1/n in σ falls from {powers[0]:.2f} to {powers[-1]:.2f} as n grows, as "
+            "that of a logarithm does: in the end the bias, of order σ², falls too slowly."
+        )
+    if power < 0.15:
+        return "σ shrinks too slowly: the bias, of order σ², lags behind."
+    if not POWER[0] <= power <= POWER[1]:
+        behind = "variance" if power > POWER[1] else "squared bias"
+        return (
+            f"σ falls like n^−{power:.2f}, so the squared bias falls like n^−{4 * power:.2f} and "
+            f"the variance like n^−{1 - power:.2f}: the {behind} lags behind. Balance the two."
+        )
     if worse:
-        return f"{found} At n = {worse[0]} the fixed σ = 1 does better: look at the factor."
-    return f"{found} It must be {STEEP} or steeper: balance squared bias and variance."
+        return f"At n = {worse[0]} the fixed σ = 1 does better: look at the factor."
+    at = int(over.argmax())
+    return (
+        f"The power is right. At n = {COUNTS[at]} the error is {over[at]:.1f} times the smallest "
+        f"that a bandwidth gives; it must be {NEAR} times at most: look at the factor."
+    )
 
 
 register(
@@ -536,9 +530,39 @@ register(
 # 4.6 How fast, and in how many dimensions --------------------------------------------------------
 
 
-def _rates(d):
-    return 1 / d, 1 / (4 + d), 4 / (4 + d)
+def _rates(
+    d,
+    limit=lambda d: 1 / d,
+    a=lambda d: 1 / (4 + d),
+    r=lambda d: 4 / (4 + d),
+):
+    return limit(d), a(d), r(d)
 
+
+_RATES_SLIPS = {
+    "Right on a line, and the same in every dimension. How many points lie in a window of radius "
+    "σ when the keys have d coordinates?": lambda d: _rates(1),
+    "The best rate is right. The limit still forgets the dimension: the number of keys in a "
+    "window must grow, and that number is of order n σ to a power.": {"limit": lambda d: 1.0},
+    "The numbers are right, but the last two are exchanged: first a, then r.": {
+        "a": lambda d: 4 / (4 + d),
+        "r": lambda d: 1 / (4 + d),
+    },
+    "That is the exponent of the root of the error. Asked is the squared error.": {
+        "r": lambda d: 2 / (4 + d)
+    },
+    "The sizes are right. σ = n^−a and error ∝ n^−r carry the minus already, so a and r are "
+    "positive.": {"a": lambda d: -1 / (4 + d), "r": lambda d: -4 / (4 + d)},
+    "The sizes are right. The error is n^−r, which carries the minus already: r is positive.": {
+        "r": lambda d: -4 / (4 + d)
+    },
+    "You balanced the bias itself, or a bias of order σ. Inside the data it is of order σ², and "
+    "it enters the error squared.": {"a": lambda d: 1 / (2 + d), "r": lambda d: 2 / (2 + d)},
+    "You balanced a bias of order σ² with the variance. It is its square that is added to the "
+    "variance.": {"a": lambda d: 1 / (2 + d), "r": lambda d: 4 / (2 + d)},
+    "The best a is right. Put it into either term of (4.13) and read off the power of n once "
+    "more.": {"r": lambda d: d / (4 + d)},
+}
 
 register(
     Exercise(
@@ -550,50 +574,6 @@ register(
         returns=("the limit for a", "the best a", "the exponent of the error"),
         cases=[{"d": 1}, {"d": 2}, {"d": 5}],
         draw=lambda rng: {"d": int(rng.integers(3, 20))},
-        mistakes=[
-            Mistake(
-                lambda d: _rates(1),
-                "Right on a line, and the same in every dimension. How many points lie in a "
-                "window of radius σ when the keys have d coordinates?",
-            ),
-            Mistake(
-                lambda d: (1.0, 1 / (4 + d), 4 / (4 + d)),
-                "The best rate is right. The limit still forgets the dimension: the number of "
-                "keys in a window must grow, and that number is of order n σ to a power.",
-            ),
-            Mistake(
-                lambda d: (1 / d, 4 / (4 + d), 1 / (4 + d)),
-                "The numbers are right, but the last two are exchanged: first a, then r.",
-            ),
-            Mistake(
-                lambda d: (1 / d, 1 / (4 + d), 2 / (4 + d)),
-                "That is the exponent of the root of the error. Asked is the squared error.",
-            ),
-            Mistake(
-                lambda d: (1 / d, -1 / (4 + d), -4 / (4 + d)),
-                "The sizes are right. σ = n^−a and error ∝ n^−r carry the minus already, so a and "
-                "r are positive.",
-            ),
-            Mistake(
-                lambda d: (1 / d, 1 / (4 + d), -4 / (4 + d)),
-                "The sizes are right. The error is n^−r, which carries the minus already: r is "
-                "positive.",
-            ),
-            Mistake(
-                lambda d: (1 / d, 1 / (2 + d), 2 / (2 + d)),
-                "You balanced the bias itself, or a bias of order σ. Inside the data it is of "
-                "order σ², and it enters the error squared.",
-            ),
-            Mistake(
-                lambda d: (1 / d, 1 / (2 + d), 4 / (2 + d)),
-                "You balanced a bias of order σ² with the variance. It is its square that is added "
-                "to the variance.",
-            ),
-            Mistake(
-                lambda d: (1 / d, 1 / (4 + d), d / (4 + d)),
-                "The best a is right. Put it into either term of (4.13) and read off the power of "
-                "n once more.",
-            ),
-        ],
+        mistakes=slips(_RATES_SLIPS, of=_rates),
     )
 )

@@ -6,9 +6,10 @@ from functools import cache
 import numpy as np
 
 from ..attention import masked_softmax, nadaraya_watson
-from ..bandwidth import leave_one_out_error
+from ..bandwidth import bias_variance, leave_one_out_error, training_error
 from ..data import sine_power
-from .engine import Exercise, Mistake, register, truth_table
+from .claims import claims_with_numbers
+from .engine import Exercise, register, slips
 from .limits import AnswerError
 
 SEED = 2  # of the data that the reader trains on
@@ -28,9 +29,28 @@ def _as_floats(name, value):
 # 5.1 Many averages at once -----------------------------------------------------------------------
 
 
-def _outer(weights, values):
-    return weights[:, :, None] @ values[:, None, :]
+def _averages(weights, values, reduce="sum", axis=1):
+    return getattr(weights * values, reduce)(axis).numpy()
 
+
+_AVERAGES_SLIPS = {
+    "Right numbers, but a batch with a single query comes back without its axis: squeeze() takes "
+    "away every axis of length 1. "
+    "Say which ones are to go.": lambda weights, values: (weights * values).sum(1).squeeze(),
+    "The right product. Its shape is still (n, 1, 1): take the "
+    "last two axes away.": lambda weights, values: weights[:, None, :] @ values[:, :, None],
+    "The result has shape (n, m, m): each value was multiplied by each weight. For a sum over the "
+    "m keys they must be the two "
+    "inner axes of the product.": lambda weights, values: weights[:, :, None] @ values[:, None, :],
+    "The result has shape (n, n): each query's weights met every query's values. In a batch, "
+    "query i meets the values of query i only.": lambda weights, values: weights @ values.T,
+    "The sum runs over the queries, axis 0. Each query wants a sum over its own keys.": {"axis": 0},
+    "Too small by a factor m: the weights sum to 1 already, so nothing is left to divide by.": {
+        "reduce": "mean"
+    },
+    "That is the plain mean of each query's values: the weights "
+    "have no part in it.": lambda weights, values: values.mean(1),
+}
 
 register(
     Exercise(
@@ -39,7 +59,7 @@ register(
         title="Many averages at once",
         kind="implement",
         prepare=_tensor,
-        reference=lambda weights, values: (weights * values).sum(1).numpy(),
+        reference=_averages,
         cases=[
             {"weights": [[0.5, 0.25, 0.25]], "values": [[4, 8, 0]]},
             {"weights": [[0.9, 0.1], [0.3, 0.7]], "values": [[1, 5], [-2, 3]]},
@@ -49,40 +69,7 @@ register(
             "weights": rng.dirichlet(np.ones(4), 3).tolist(),
             "values": rng.normal(size=(3, 4)).tolist(),
         },
-        mistakes=[
-            Mistake(
-                lambda weights, values: (weights * values).sum(1).squeeze(),
-                "Right numbers, but a batch with a single query comes back without its axis: "
-                "squeeze() takes away every axis of length 1. Say which ones are to go.",
-            ),
-            Mistake(
-                lambda weights, values: weights[:, None, :] @ values[:, :, None],
-                "The right product. Its shape is still (n, 1, 1): take the last two axes away.",
-            ),
-            Mistake(
-                _outer,
-                "The result has shape (n, m, m): each value was multiplied by each weight. For a "
-                "sum over the m keys they must be the two inner axes of the product.",
-            ),
-            Mistake(
-                lambda weights, values: weights @ values.T,
-                "The result has shape (n, n): each query's weights met every query's values. In a "
-                "batch, query i meets the values of query i only.",
-            ),
-            Mistake(
-                lambda weights, values: (weights * values).sum(0),
-                "The sum runs over the queries, axis 0. Each query wants a sum over its own keys.",
-            ),
-            Mistake(
-                lambda weights, values: (weights * values).mean(1),
-                "Too small by a factor m: the weights sum to 1 already, so nothing is left to "
-                "divide by.",
-            ),
-            Mistake(
-                lambda weights, values: values.mean(1),
-                "That is the plain mean of each query's values: the weights have no part in it.",
-            ),
-        ],
+        mistakes=slips(_AVERAGES_SLIPS, of=_averages),
     )
 )
 
@@ -90,18 +77,14 @@ register(
 # 5.2 The slope by hand ---------------------------------------------------------------------------
 
 
-def _moments(keys, values, sigma, leave_in=False, centred=True):
-    """Residuals of the estimates at the keys, and covariances of squared distance and value."""
+def _slope(keys, values, sigma, leave_in=False, centred=True, times=lambda n, sigma: 1.0):
+    """The slope of the loss with respect to log σ, by hand, with what can go wrong in it."""
     squared = (keys[:, None] - keys) ** 2
     visible = np.ones_like(squared, dtype=bool) if leave_in else ~np.eye(len(keys), dtype=bool)
     weights = masked_softmax(-squared / (2 * sigma**2), visible)
     middle = (weights * squared).sum(1, keepdims=True) if centred else 0.0
-    return weights @ values - values, (weights * (squared - middle)) @ values
-
-
-def _slope(keys, values, sigma, **options):
-    residuals, covariances = _moments(keys, values, sigma, **options)
-    return float(2 * np.mean(residuals * covariances) / sigma**2)
+    residuals, covariances = weights @ values - values, (weights * (squared - middle)) @ values
+    return float(2 * np.mean(residuals * covariances) / sigma**2 * times(len(keys), sigma))
 
 
 def _slope_by_autograd(keys, values, sigma):
@@ -113,6 +96,29 @@ def _slope_by_autograd(keys, values, sigma):
     ((estimates - learning.torch.as_tensor(values)) ** 2).mean().backward()
     return model.log_sigma.grad.item()
 
+
+_SLOPE_SLIPS = {
+    "The sign is turned round: a residual is estimate minus value, and the score grows towards 0 "
+    "when σ grows. Follow the two signs.": {"times": lambda n, sigma: -1},
+    "That is the slope with respect to w. One more step of the chain rule leads from w to log σ.": {
+        "times": lambda n, sigma: -sigma
+    },
+    "That is the slope with respect to σ. Asked is the one with respect to log σ.": {
+        "times": lambda n, sigma: 1 / sigma
+    },
+    "Only the factor that σ contributes is missing: differentiate the score with respect to log σ "
+    "once more and look at what stands before d².": {"times": lambda n, sigma: sigma**2},
+    "The covariance is not centred. When one score rises all the weights of the row change, "
+    "because they must still sum to 1: subtract the weighted mean of d².": {"centred": False},
+    "That is the slope of the leave-in loss: each point has a weight in its own estimate. Hide "
+    "the diagonal before you normalise.": {"leave_in": True},
+    "That is the slope of the summed loss; (5.3) is a mean over the n points.": {
+        "times": lambda n, sigma: n
+    },
+    "Half of it: the square has a derivative with a factor in front.": {
+        "times": lambda n, sigma: 1 / 2
+    },
+}
 
 register(
     Exercise(
@@ -133,45 +139,7 @@ register(
             "values": rng.normal(size=7).tolist(),
             "sigma": float(rng.uniform(0.4, 2)),
         },
-        mistakes=[
-            Mistake(
-                lambda keys, values, sigma: -_slope(keys, values, sigma),
-                "The sign is turned round: a residual is estimate minus value, and the score "
-                "grows towards 0 when σ grows. Follow the two signs.",
-            ),
-            Mistake(
-                lambda keys, values, sigma: -sigma * _slope(keys, values, sigma),
-                "That is the slope with respect to w. One more step of the chain rule leads "
-                "from w to log σ.",
-            ),
-            Mistake(
-                lambda keys, values, sigma: _slope(keys, values, sigma) / sigma,
-                "That is the slope with respect to σ. Asked is the one with respect to log σ.",
-            ),
-            Mistake(
-                lambda keys, values, sigma: _slope(keys, values, sigma) * sigma**2,
-                "Only the factor that σ contributes is missing: differentiate the score with "
-                "respect to log σ once more and look at what stands before d².",
-            ),
-            Mistake(
-                lambda keys, values, sigma: _slope(keys, values, sigma, centred=False),
-                "The covariance is not centred. When one score rises all the weights of the row "
-                "change, because they must still sum to 1: subtract the weighted mean of d².",
-            ),
-            Mistake(
-                lambda keys, values, sigma: _slope(keys, values, sigma, leave_in=True),
-                "That is the slope of the leave-in loss: each point has a weight in its own "
-                "estimate. Hide the diagonal before you normalise.",
-            ),
-            Mistake(
-                lambda keys, values, sigma: len(keys) * _slope(keys, values, sigma),
-                "That is the slope of the summed loss; (5.3) is a mean over the n points.",
-            ),
-            Mistake(
-                lambda keys, values, sigma: _slope(keys, values, sigma) / 2,
-                "Half of it: the square has a derivative with a factor in front.",
-            ),
-        ],
+        mistakes=slips(_SLOPE_SLIPS, of=_slope),
     )
 )
 
@@ -186,40 +154,50 @@ def _learn_sigma(keys, values, sigma, steps, step_size):
     return 1 / learning.fit(model, keys, values, steps, step_size).w
 
 
-def _walk(keys, values, sigma, steps, step_size, slope=_slope, forward=np.log, back=np.exp):
-    """σ after 0, 1, … steps of gradient descent; ``slope`` with respect to what is stepped in."""
-    path = [float(sigma)]
+def _walk(
+    keys,
+    values,
+    sigma,
+    steps,
+    step_size,
+    to=np.log,
+    back=np.exp,
+    clear=True,
+    show=lambda path: path,
+    **slope,
+):
+    """σ after 0, 1, … steps, by hand; to and back: what is stepped in, slope: knobs of _slope."""
+    path, gradient = [float(sigma)], 0.0
     for _ in range(steps):
-        stepped = forward(path[-1]) - step_size * slope(keys, values, path[-1])
-        path.append(float(back(stepped)))
-    return np.array(path)
+        gradient = _slope(keys, values, path[-1], **slope) + (0.0 if clear else gradient)
+        path.append(float(back(to(path[-1]) - step_size * gradient)))
+    return show(np.array(path))
 
 
-def _accumulating(**case):
-    """The gradient is never cleared, so each step moves by all the slopes so far."""
-    seen = []
-
-    def slope(*at):
-        seen.append(_slope(*at))
-        return sum(seen)
-
-    return _walk(**case, slope=slope)
-
-
-def _in_sigma(**case):
-    return _walk(
-        **case, slope=lambda k, v, s: _slope(k, v, s) / s, forward=lambda s: s, back=lambda s: s
-    )
-
-
-def _in_w(**case):
-    return _walk(
-        **case,
-        slope=lambda k, v, s: -s * _slope(k, v, s),
-        forward=lambda s: 1 / s,
-        back=lambda w: 1 / w,
-    )
-
+_IN_SIGMA = {"to": np.positive, "back": np.positive, "times": lambda n, sigma: 1 / sigma}
+_IN_W = {"to": np.reciprocal, "back": np.reciprocal, "times": lambda n, sigma: -sigma}
+_WALK_SLIPS = {
+    "Those are the steps of the leave-in loss: each point votes on itself. Estimate each point "
+    "from the others.": {"leave_in": True},
+    "The walk steps in σ itself. Make log σ the parameter: then a step multiplies σ, and σ cannot "
+    "become negative.": _IN_SIGMA,
+    "The walk steps in w = 1/σ. Make log σ the parameter.": _IN_W,
+    "The walk goes uphill: the loss grows with each step. Move against the slope.": {
+        "times": lambda n, sigma: -1
+    },
+    "The steps are n times too long: that is the summed loss. (5.3) is a mean.": {
+        "times": lambda n, sigma: n
+    },
+    "The first step is right, the later ones are too long: backward() adds to the gradient that "
+    "is there. Clear it before each step.": {"clear": False},
+    "Those are the values of log σ: return σ.": {"show": np.log},
+    "Those are the values of w = 1/σ: return σ.": {"show": np.reciprocal},
+    "The start stands there twice and the last step is missing: write σ down after the update, "
+    "not before.": {"show": lambda path: path[[0, *range(len(path) - 1)]]},
+    "The steps are right, the start is missing: entry 0 is the σ you began with.": {
+        "show": lambda path: path[1:]
+    },
+}
 
 register(
     Exercise(
@@ -252,54 +230,33 @@ register(
             "steps": 4,
             "step_size": 0.2,
         },
-        mistakes=[
-            Mistake(
-                lambda **case: _walk(**case, slope=lambda *at: _slope(*at, leave_in=True)),
-                "Those are the steps of the leave-in loss: each point votes on itself. Estimate "
-                "each point from the others.",
-            ),
-            Mistake(
-                _in_sigma,
-                "The walk steps in σ itself. Make log σ the parameter: then a step multiplies σ, "
-                "and σ cannot become negative.",
-            ),
-            Mistake(_in_w, "The walk steps in w = 1/σ. Make log σ the parameter."),
-            Mistake(
-                lambda **case: _walk(**case, slope=lambda *at: -_slope(*at)),
-                "The walk goes uphill: the loss grows with each step. Move against the slope.",
-            ),
-            Mistake(
-                lambda **case: _walk(**case, slope=lambda k, v, s: len(k) * _slope(k, v, s)),
-                "The steps are n times too long: that is the summed loss. (5.3) is a mean.",
-            ),
-            Mistake(
-                _accumulating,
-                "The first step is right, the later ones are too long: backward() adds to the "
-                "gradient that is there. Clear it before each step.",
-            ),
-            Mistake(
-                lambda **case: np.log(_learn_sigma(**case)),
-                "Those are the values of log σ: return σ.",
-            ),
-            Mistake(
-                lambda **case: 1 / _learn_sigma(**case),
-                "Those are the values of w = 1/σ: return σ.",
-            ),
-            Mistake(
-                lambda **case: np.insert(_learn_sigma(**case), 0, case["sigma"])[:-1],
-                "The start stands there twice and the last step is missing: write σ down after "
-                "the update, not before.",
-            ),
-            Mistake(
-                lambda **case: _learn_sigma(**case)[1:],
-                "The steps are right, the start is missing: entry 0 is the σ you began with.",
-            ),
-        ],
+        mistakes=slips(_WALK_SLIPS, of=_walk),
     )
 )
 
 
 # 5.4 Why the training error fails ----------------------------------------------------------------
+
+
+@cache
+def _loss_numbers():
+    keys, values = _points()
+    gaps = np.abs(keys[:, None] - keys)
+    np.fill_diagonal(gaps, np.inf)
+    sigmas = np.geomspace(0.01, 10, 60)
+    leave_in, leave_out = (e(keys, values, sigmas) for e in (training_error, leave_one_out_error))
+    tie = np.array([0.0, 0.0, 1.0]), np.array([1.0, 3.0, 5.0])
+    wide, narrow = training_error(keys, values, np.array([0.1, 0.05]))
+    return {
+        "a": leave_in[0],
+        "b": wide / narrow,
+        "c": values[np.abs(keys - 2.5).argmin()],
+        "d": training_error(*tie, 0.001),
+        "e": np.mean((values - values[gaps.argmin(axis=1)]) ** 2),
+        "f": np.max(leave_in / leave_out),
+        "g": 1.0,
+    }
+
 
 register(
     Exercise(
@@ -307,10 +264,20 @@ register(
         chapter=5,
         title="Why the plain training error fails",
         kind="explain",
-        judge=truth_table(
+        judge=claims_with_numbers(
             {"a": True, "b": False, "c": True, "d": False, "e": False, "f": True, "g": False},
+            _loss_numbers,
             "Let σ become very small in each claim: which key has all the weight then? The two "
             "functions above give both losses for any σ that you wish to try.",
+            {
+                "a": "Call leave_in on the sample with σ = 0.01.",
+                "b": "Divide the leave-in loss at σ = 0.1 by the one at σ = 0.05.",
+                "c": "Estimate at the query 2.5 with σ = 0.001.",
+                "d": "Keys 0, 0, 1 with values 1, 3, 5, and σ = 0.001.",
+                "e": "Call leave_out on the sample with σ = 0.001.",
+                "f": "Divide the leave-in loss by the other on the grid; the largest ratio.",
+                "g": "Add 1 to one value, and follow that point's own residual.",
+            },
         ),
     )
 )
@@ -318,10 +285,41 @@ register(
 
 # 5.5 What was learned ----------------------------------------------------------------------------
 
-_CLAIMS = truth_table(
+
+@cache
+def _claim_numbers():
+    from .. import learning
+
+    (w, _, _), (keys, values), sample = _learned(), _points(), sine_power(seed=SEED)
+    bias, variance = bias_variance(sample.f, keys, 0.5, sample.queries, 1.0)
+    noisy = [sine_power(noise_sd=3.0, seed=seed) for seed in range(8)]
+    steeps = [learning.fit(learning.NWLogBandwidth(1.0), n.keys, n.values, 60).w[-1] for n in noisy]
+    ws = np.geomspace(1, 20, 300)
+    fits = [nadaraya_watson(sample.queries, keys, values, sigma=1 / w)[0] for w in ws]
+    errors = np.mean((np.array(fits) - sample.truth) ** 2, axis=1)
+    return {
+        "a": 0.5 * w,
+        "b": leave_one_out_error(keys, values, 1 / w),
+        "c": bias.mean() / variance.mean(),
+        "d": 0.0,
+        "e": float(np.median(steeps)),
+        "f": ws[errors.argmin()],
+    }
+
+
+_CLAIMS = claims_with_numbers(
     {"a": True, "b": False, "c": True, "d": False, "e": True, "f": False},
+    _claim_numbers,
     "The numbers are right. For the claims, ask of each what the loss that was minimised can see, "
     "and compute squared bias and variance with bandwidth.bias_variance.",
+    {
+        "a": "What distance had, with w = 1, the score that a distance of 0.5 has now?",
+        "b": "Call d2lmini.leave_one_out_error with the learned σ.",
+        "c": "Divide the mean squared bias at σ = 1 by the mean variance there.",
+        "d": "The weight of a point in the estimate from which it is left out.",
+        "e": "Seeds 0 to 7, noise_sd=3, 60 steps of size 1 from w = 1; the median of the eight w.",
+        "f": "The error against sample.truth at the queries, over w from 1 to 20.",
+    },
 )
 _NUMBERS = ("w", "keys_before", "keys_after")
 

@@ -1,12 +1,14 @@
 """Exercises of chapter 6: transformers are kernel smoothers."""
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
 from ..attention import masked_softmax, nadaraya_watson
+from ..positions import causal_mask, positional_scores
+from .claims import claims_with_numbers
 from .compare import Difference, detached
-from .engine import Exercise, Mistake, register, truth_table
+from .engine import Exercise, register, slips
 from .limits import AnswerError
 
 # 6.1 A row by hand -------------------------------------------------------------------------------
@@ -25,6 +27,32 @@ def _row(base=2.0, reach=1, power=1.0, plus=0.0, after=False, at=_ON):
     return weights, weights @ _SENTENCE
 
 
+_ROW_SLIPS = {
+    "Divided by the sum over all six tokens. Hidden keys have no part in the sum either.": {
+        "after": True
+    },
+    "The positional factor is missing: a neighbour counts half of what it would in place.": {
+        "power": 0.0
+    },
+    "The window is missing: only keys at most one position away are visible.": {"reach": 5},
+    "Those are the weights without window and without positional factor.": {
+        "reach": 5,
+        "power": 0.0,
+    },
+    "The factor was added to the kernel. A factor multiplies; its logarithm is what is added, to "
+    "the score.": {"power": 0.0, "plus": 1.0},
+    "Those are the weights for the scale 1/√2. Here it is log 2, so that the kernel is a power of "
+    "2.": {"base": np.exp(2**-0.5)},
+    "Those are powers of e. With the scale log 2 the kernel is a power of 2.": {"base": np.e},
+    "That is the row of *sat*. Positions are counted from 0: *on* is the fourth word.": {
+        "at": _ON - 1
+    },
+    "That is the row of the second *the*. Positions are counted from 0.": {"at": _ON + 1},
+    "Right to two decimals. Write fractions, such as 3 / 8, or more digits.": tuple(
+        np.round(part, 2) for part in _row()
+    ),
+}
+
 register(
     Exercise(
         name="row_by_hand",
@@ -34,52 +62,7 @@ register(
         reference=_row,
         returns=("weights", "output"),
         tolerance=1e-3,
-        mistakes=[
-            Mistake(
-                partial(_row, after=True),
-                "Divided by the sum over all six tokens. Hidden keys have no part in the sum "
-                "either.",
-            ),
-            Mistake(
-                partial(_row, power=0.0),
-                "The positional factor is missing: a neighbour counts half of what it would in "
-                "place.",
-            ),
-            Mistake(
-                partial(_row, reach=5),
-                "The window is missing: only keys at most one position away are visible.",
-            ),
-            Mistake(
-                partial(_row, reach=5, power=0.0),
-                "Those are the weights without window and without positional factor.",
-            ),
-            Mistake(
-                partial(_row, power=0.0, plus=1.0),
-                "The factor was added to the kernel. A factor multiplies; its logarithm is what "
-                "is added, to the score.",
-            ),
-            Mistake(
-                partial(_row, base=np.exp(2**-0.5)),
-                "Those are the weights for the scale 1/√2. Here it is log 2, so that the kernel "
-                "is a power of 2.",
-            ),
-            Mistake(
-                partial(_row, base=np.e),
-                "Those are powers of e. With the scale log 2 the kernel is a power of 2.",
-            ),
-            Mistake(
-                partial(_row, at=_ON - 1),
-                "That is the row of *sat*. Positions are counted from 0: *on* is the fourth word.",
-            ),
-            Mistake(
-                partial(_row, at=_ON + 1),
-                "That is the row of the second *the*. Positions are counted from 0.",
-            ),
-            Mistake(
-                tuple(np.round(part, 2) for part in _row()),
-                "Right to two decimals. Write fractions, such as 3 / 8, or more digits.",
-            ),
-        ],
+        mistakes=slips(_ROW_SLIPS, of=_row),
     )
 )
 
@@ -92,20 +75,36 @@ def _on_sphere(rng, count, d):
     return (points / np.linalg.norm(points, axis=1, keepdims=True)).tolist()
 
 
-def _sphere(temperature, queries, keys, sigma):
-    """Weights of the scores q . k / temperature(sigma, d)."""
-    return masked_softmax(queries @ keys.T / temperature(sigma, keys.shape[1]))
-
-
-def _without_exp(queries, keys, sigma):
-    scores = queries @ keys.T / sigma**2
-    return scores / scores.sum(1, keepdims=True)
-
-
-def _without_peak(queries, keys, sigma):
-    kernel = np.exp(queries @ keys.T / sigma**2)
+def _shares(kernel):
     return kernel / kernel.sum(1, keepdims=True)
 
+
+def _sphere(queries, keys, sigma, temperature=lambda sigma, d: sigma**2, softmax=masked_softmax):
+    """Weights from dot products; the temperature and the softmax can go wrong."""
+    return softmax(queries @ keys.T / temperature(sigma, keys.shape[1]))
+
+
+_SPHERE_SLIPS = {
+    "Right until σ becomes small: then exp overflows and the row is NaN. Subtract each row's "
+    "largest score before exp.": {"softmax": lambda scores: _shares(np.exp(scores))},
+    "The dot product is divided by σ. Look at the power of σ in the Gaussian score.": {
+        "temperature": lambda sigma, d: sigma
+    },
+    "Half the score is missing: the square gives 2 − 2 q·k, with two dot products, and the "
+    "Gaussian halves it. What happens to the twos?": {"temperature": lambda sigma, d: 2 * sigma**2},
+    "The dot product is multiplied where it must be divided: a small σ must make the weights "
+    "sharper.": {"temperature": lambda sigma, d: sigma**-2},
+    "Divided by √d too. That scale belongs to a transformer's attention; here σ alone sets the "
+    "temperature.": {"temperature": lambda sigma, d: np.sqrt(d) * sigma**2},
+    "Divided by √d, the temperature of a transformer: here it comes from σ, and your weights do "
+    "not depend on σ.": {"temperature": lambda sigma, d: np.sqrt(d)},
+    "Those are the weights for σ = 1: the bandwidth has no part in them.": {
+        "temperature": lambda sigma, d: 1.0
+    },
+    "The far keys weigh most: the sign is turned round. A large dot product means that query and "
+    "key are near.": {"temperature": lambda sigma, d: -(sigma**2)},
+    "The scores are normalised as they are. The kernel is exp of the score.": {"softmax": _shares},
+}
 
 register(
     Exercise(
@@ -130,50 +129,7 @@ register(
             "keys": _on_sphere(rng, 5, 4),
             "sigma": float(rng.uniform(0.3, 2)),
         },
-        mistakes=[
-            Mistake(
-                _without_peak,
-                "Right until σ becomes small: then exp overflows and the row is NaN. Subtract "
-                "each row's largest score before exp.",
-            ),
-            Mistake(
-                partial(_sphere, lambda sigma, d: sigma),
-                "The dot product is divided by σ. Look at the power of σ in the Gaussian score.",
-            ),
-            Mistake(
-                partial(_sphere, lambda sigma, d: 2 * sigma**2),
-                "Half the score is missing: the square gives 2 − 2 q·k, with two dot products, "
-                "and the Gaussian halves it. What happens to the twos?",
-            ),
-            Mistake(
-                partial(_sphere, lambda sigma, d: 1 / sigma**2),
-                "The dot product is multiplied where it must be divided: a small σ must make the "
-                "weights sharper.",
-            ),
-            Mistake(
-                partial(_sphere, lambda sigma, d: np.sqrt(d) * sigma**2),
-                "Divided by √d too. That scale belongs to a transformer's attention; here σ alone "
-                "sets the temperature.",
-            ),
-            Mistake(
-                partial(_sphere, lambda sigma, d: np.sqrt(d)),
-                "Divided by √d, the temperature of a transformer: here it comes from σ, and "
-                "your weights do not depend on σ.",
-            ),
-            Mistake(
-                partial(_sphere, lambda sigma, d: 1.0),
-                "Those are the weights for σ = 1: the bandwidth has no part in them.",
-            ),
-            Mistake(
-                partial(_sphere, lambda sigma, d: -(sigma**2)),
-                "The far keys weigh most: the sign is turned round. A large dot product means "
-                "that query and key are near.",
-            ),
-            Mistake(
-                _without_exp,
-                "The scores are normalised as they are. The kernel is exp of the score.",
-            ),
-        ],
+        mistakes=slips(_SPHERE_SLIPS, of=_sphere),
         picture="matrix",
     )
 )
@@ -192,23 +148,27 @@ def _attend(
     keys,
     values,
     mask,
+    see=lambda mask: mask,
     scale=lambda d: 1 / np.sqrt(d),
+    masked="scores",
     hidden=-np.inf,
     axis=1,
-    after=False,
     peak=True,
     empty=(np.nan, 0.0),
 ):
     """Attention in steps, each of which may be wrong.
 
-    empty: output and weights of a query that sees no key, or None to leave what comes out.
+    masked: what the mask is applied to: scores, kernel or weights. empty: output and weights of a
+    query that sees no key, or None to leave what comes out.
     """
-    scores = queries @ keys.T * scale(keys.shape[1])
-    if not after:
+    mask, scores = see(mask), queries @ keys.T * scale(keys.shape[1])
+    if masked == "scores":
         scores = np.where(mask, scores, hidden)
     kernel = np.exp(scores - (scores.max(axis, keepdims=True) if peak else 0.0))
+    if masked == "kernel":
+        kernel = kernel * mask
     weights = kernel / kernel.sum(axis, keepdims=True)
-    if after:
+    if masked == "weights":
         weights = weights * mask
     outputs, unseen = weights @ values, ~mask.any(1)
     if empty is not None:
@@ -216,76 +176,33 @@ def _attend(
     return outputs, weights
 
 
-def _inverted(queries, keys, values, mask, **options):
-    return _attend(queries, keys, values, ~mask, **options)
+#: The ways to treat a query that sees nothing.
+_EMPTY = [{"empty": empty} for empty in (None, (0.0, 0.0), (np.nan, 0.0))]
 
-
-def _multiplied(queries, keys, values, mask, **options):
-    """exp without the maximum, times the mask: inf * 0 is NaN."""
-    kernel = np.exp(queries @ keys.T / np.sqrt(keys.shape[1])) * mask
-    weights = kernel / kernel.sum(1, keepdims=True)
-    outputs, unseen = weights @ values, ~mask.any(1)
-    if options["empty"] is not None:
-        outputs[unseen], weights[unseen] = options["empty"]
-    return outputs, weights
-
-
-_EMPTY = {"empty": None}, {"empty": (0.0, 0.0)}, {"empty": (np.nan, 0.0)}
-
-
-def _mistaken(message, function=_attend, **options):
-    """The mistake, with each of the ways to treat a query that sees nothing."""
-    return [Mistake(partial(function, **options, **empty), message) for empty in _EMPTY]
-
-
-_OVERFLOW = (
+_ATTENTION_SLIPS = {
+    "Right but for the query that sees no key: its weights are NaN. Here they must be 0, and only "
+    "its output NaN: it has no answer.": partial(_attend, empty=None),
+    "Right but for the query that sees no key: its output is 0, as if 0 had been measured. There "
+    "is no answer: NaN.": partial(_attend, empty=(0.0, 0.0)),
+    "The scale is missing: the scores are bare dot products.": {"scale": lambda d: 1.0},
+    "Divided by d. What keeps the variance near 1 is its root.": {"scale": lambda d: 1 / d},
+    "The softmax runs over the queries: each column sums to 1. It belongs over the keys.": {
+        "axis": 0
+    },
+    "The mask is turned round. Here True means visible, as in PyTorch's function "
+    "scaled_dot_product_attention; in nn.MultiheadAttention it "
+    "means hidden.": {"see": np.logical_not},
+    "Hidden keys have the score 0, and exp(0) = 1: they still count. Which score has the kernel "
+    "0?": {"hidden": 0.0},
+    "Right but for the query that sees no key. A hidden score that is only very low hides nothing "
+    "where all keys have it: that query takes the mean of what "
+    "it must not see.": partial(_attend, hidden=-1e9, empty=None),
+    "Normalised first, masked after: what is left of a row does not sum to 1. Hide the keys "
+    "before the softmax.": {"masked": "weights"},
     "Right until the scores are large: then exp overflows and inf / inf is NaN. Subtract each "
-    "row's largest visible score first."
-)
-_ATTENTION_MISTAKES = [
-    Mistake(
-        partial(_attend, empty=None),
-        "Right but for the query that sees no key: its weights are NaN. Here they must be 0, and "
-        "only its output NaN: it has no answer.",
-    ),
-    Mistake(
-        partial(_attend, empty=(0.0, 0.0)),
-        "Right but for the query that sees no key: its output is 0, as if 0 had been measured. "
-        "There is no answer: NaN.",
-    ),
-    *_mistaken("The scale is missing: the scores are bare dot products.", scale=lambda d: 1.0),
-    *_mistaken("Divided by d. What keeps the variance near 1 is its root.", scale=lambda d: 1 / d),
-    *_mistaken(
-        "The softmax runs over the queries: each column sums to 1. It belongs over the keys.",
-        axis=0,
-    ),
-    *_mistaken(
-        "The mask is turned round. Here True means visible, as in PyTorch's function "
-        "scaled_dot_product_attention; in nn.MultiheadAttention it means hidden.",
-        _inverted,
-    ),
-    *_mistaken(
-        "Hidden keys have the score 0, and exp(0) = 1: they still count. Which score has the "
-        "kernel 0?",
-        hidden=0.0,
-    ),
-    Mistake(
-        partial(_attend, hidden=-1e9, empty=None),
-        "Right but for the query that sees no key. A hidden score that is only very low hides "
-        "nothing where all keys have it: that query takes the mean of what it must not see.",
-    ),
-    *_mistaken(
-        "Normalised first, masked after: what is left of a row does not sum to 1. Hide the keys "
-        "before the softmax.",
-        after=True,
-    ),
-    *_mistaken(_OVERFLOW, peak=False),
-    *_mistaken(_OVERFLOW, _multiplied),
-    Mistake(
-        lambda queries, keys, values, mask: _attend(queries, keys, values, mask | True),
-        "The mask has no part in it: hidden keys have weight.",
-    ),
-]
+    "row's largest visible score first.": [{"peak": False}, {"peak": False, "masked": "kernel"}],
+    "The mask has no part in it: hidden keys have weight.": {"see": np.ones_like},
+}
 
 
 def _draw_attention(rng):
@@ -328,24 +245,25 @@ register(
             },
         ],
         draw=_draw_attention,
-        mistakes=_ATTENTION_MISTAKES,
+        mistakes=slips(_ATTENTION_SLIPS, of=_attend, either=_EMPTY),
     )
 )
 
 
-# 6.4 One more coordinate -------------------------------------------------------------------------
+# 6.4 Two more coordinates ------------------------------------------------------------------------
 
 
 def _judge_norms(answer):
     if not callable(answer):
-        return "The answer must be a function of (queries, keys)."
+        return "The answer must be a function of (queries, keys, bias)."
     rng = np.random.default_rng(6)
     for m, n, d in ((1, 2, 1), (2, 3, 2), (5, 8, 4)):
-        queries, keys = rng.normal(size=(m, d)), rng.normal(size=(n, d))
-        got = answer(queries.copy(), keys.copy())
+        queries, keys, bias = (rng.normal(size=shape) for shape in ((m, d), (n, d), n))
+        got = answer(queries.copy(), keys.copy(), bias.copy())
         if got is None or got is ...:
             return "Nothing comes back yet: return the two arrays."
-        if problem := _norms_differ(*_two_arrays(got, (m, d + 1), (n, d + 1)), queries, keys):
+        arrays = _two_arrays(got, (m, d + 2), (n, d + 2))
+        if problem := _norms_differ(*arrays, queries, keys, bias):
             return problem
     return None
 
@@ -366,9 +284,9 @@ def _two_arrays(got, *shapes):
     return arrays
 
 
-def _norms_differ(queries_plus, keys_plus, queries, keys):
-    """A message or Difference when dot products change or the keys' norms are unequal."""
-    lengths = np.linalg.norm(keys, axis=1)
+def _norms_differ(queries_plus, keys_plus, queries, keys, bias):
+    """A message or Difference when dot products are not the scores or norms are unequal."""
+    lengths = np.linalg.norm(np.column_stack([keys, bias]), axis=1)
     if np.isnan(keys_plus).any():
         return (
             "An entry is NaN: the root of a negative number. The common length must be at least "
@@ -376,17 +294,27 @@ def _norms_differ(queries_plus, keys_plus, queries, keys):
         )
     if not (np.isfinite(queries_plus).all() and np.isfinite(keys_plus).all()):
         return "An entry is infinite; every entry must be a finite number."
-    before, after = queries @ keys.T, queries_plus @ keys_plus.T
+    before, after = queries @ keys.T + bias, queries_plus @ keys_plus.T
+    if np.allclose(after, queries @ keys.T, atol=1e-5):
+        return (
+            "The bias is missing from the dot products. A key can carry its own number in a "
+            "coordinate: what must the query have there, to hand it on as it is?"
+        )
     if not np.allclose(before, after, atol=1e-5):
         return Difference(
-            "The dot products have changed. What must a query's new coordinate be, so that it "
-            "adds nothing whatever the key has there?",
+            "The dot products are not the scores. What must a query's new coordinate be, so that "
+            "it adds nothing whatever the key has there?",
             before,
             after,
         )
     new = np.linalg.norm(keys_plus, axis=1)
-    if np.allclose(new, new[0], atol=1e-5):
-        return None
+    return None if np.allclose(new, new[0], atol=1e-5) else _unequal(new, keys_plus, lengths, bias)
+
+
+def _unequal(new, keys_plus, lengths, bias):
+    """What to say of new keys whose lengths differ; lengths: before the last coordinate."""
+    if np.allclose(new**2 - bias**2, (new**2 - bias**2)[0], atol=1e-5):
+        return "The keys' lengths differ by the bias: its coordinate makes a key longer, too."
     extra = np.abs(keys_plus[:, -1])
     if np.allclose(extra, extra[0]):
         return "Each key got the same new coordinate: then the long keys are still the longer ones."
@@ -409,7 +337,7 @@ register(
     Exercise(
         name="equal_norms",
         chapter=6,
-        title="One more coordinate makes it Gaussian",
+        title="Two more coordinates make it Gaussian",
         kind="derive",
         judge=_judge_norms,
     )
@@ -418,13 +346,46 @@ register(
 
 # 6.5 Why the root of d ---------------------------------------------------------------------------
 
+
+def _scale(d, query_sd, key_sd, powers=(-0.5, -1, -1)):
+    """A product of powers of the three; the powers can go wrong."""
+    return d ** powers[0] * query_sd ** powers[1] * key_sd ** powers[2]
+
+
+def _scale_of_a_sum(d, query_sd, key_sd):
+    return 1 / np.sqrt(d * (query_sd**2 + key_sd**2))
+
+
+_SCALE_SLIPS = {
+    "Right for components of sd 1. Here they have other sds: how does the variance of a product "
+    "of two independent numbers depend on theirs?": {"powers": (-0.5, 0, 0)},
+    "That divides by the variance of the dot product. What must one divide by to make the "
+    "variance 1?": {"powers": (-1, -2, -2)},
+    "That is the sd of the dot product. The scale multiplies it and must make it 1.": {
+        "powers": (0.5, 1, 1)
+    },
+    "Too small when d is large: of d independent terms the variances add up, not the sds.": {
+        "powers": (-1, -1, -1)
+    },
+    "That is for a sum of a query's and a key's component. A dot "
+    "product adds up their products.": _scale_of_a_sum,
+    "One of the two sds has no part in it, or only its root. Both scale every product.": [
+        {"powers": (-0.5, -1, 0)},
+        {"powers": (-0.5, 0, -1)},
+        {"powers": (-0.5, -0.5, -0.5)},
+    ],
+    "The number of components has no part in it: d terms vary more than one.": {
+        "powers": (0, -1, -1)
+    },
+}
+
 register(
     Exercise(
         name="score_scale",
         chapter=6,
         title="Why the root of d",
         kind="compute",
-        reference=lambda d, query_sd, key_sd: 1 / (query_sd * key_sd * np.sqrt(d)),
+        reference=_scale,
         cases=[
             {"d": 9, "query_sd": 1.0, "key_sd": 2.0},
             {"d": 64, "query_sd": 3.0, "key_sd": 0.5},
@@ -435,53 +396,36 @@ register(
             "query_sd": float(rng.uniform(0.2, 3)),
             "key_sd": float(rng.uniform(0.2, 3)),
         },
-        mistakes=[
-            Mistake(
-                lambda d, query_sd, key_sd: 1 / np.sqrt(d),
-                "Right for components of sd 1. Here they have other sds: how does the variance "
-                "of a product of two independent numbers depend on theirs?",
-            ),
-            Mistake(
-                lambda d, query_sd, key_sd: 1 / (query_sd**2 * key_sd**2 * d),
-                "That divides by the variance of the dot product. What must one divide by to make "
-                "the variance 1?",
-            ),
-            Mistake(
-                lambda d, query_sd, key_sd: query_sd * key_sd * np.sqrt(d),
-                "That is the sd of the dot product. The scale multiplies it and must make it 1.",
-            ),
-            Mistake(
-                lambda d, query_sd, key_sd: 1 / (query_sd * key_sd * d),
-                "Too small when d is large: of d independent terms the variances add up, not the "
-                "sds.",
-            ),
-            Mistake(
-                lambda d, query_sd, key_sd: 1 / (np.sqrt(query_sd**2 + key_sd**2) * np.sqrt(d)),
-                "That is for a sum of a query's and a key's component. A dot product adds up "
-                "their products.",
-            ),
-            *(
-                Mistake(
-                    wrong,
-                    "One of the two sds has no part in it, or only its root. Both scale every "
-                    "product.",
-                )
-                for wrong in (
-                    lambda d, query_sd, key_sd: 1 / (query_sd * np.sqrt(d)),
-                    lambda d, query_sd, key_sd: 1 / (key_sd * np.sqrt(d)),
-                    lambda d, query_sd, key_sd: 1 / np.sqrt(d * query_sd * key_sd),
-                )
-            ),
-            Mistake(
-                lambda d, query_sd, key_sd: 1 / (query_sd * key_sd),
-                "The number of components has no part in it: d terms vary more than one.",
-            ),
-        ],
+        mistakes=slips(_SCALE_SLIPS, of=_scale),
     )
 )
 
 
 # 6.6 What the order of the tokens does -----------------------------------------------------------
+
+
+def _layer(tokens, mask=None, bias=0.0):
+    return masked_softmax(tokens @ tokens.T / np.sqrt(tokens.shape[1]) + bias, mask) @ tokens
+
+
+@cache
+def _order_numbers():
+    words, rng = ["the", "cat", "sat", "on", "the", "mat"], np.random.default_rng(6)
+    embedding = {word: rng.normal(size=4) for word in sorted(set(words))}
+    tokens = np.array([embedding[word] for word in words])
+    order, causal = [2, 0, 1, 5, 4, 3], causal_mask(6)
+    near = _layer(tokens, bias=positional_scores(6, "gaussian", sigma=1.5))
+    moved = _layer(tokens[order], causal) - _layer(tokens, causal)[order]
+    return {
+        "a": 0.0,
+        "b": 0.0,
+        "c": np.abs(moved).max(),
+        "d": 0.0,
+        "e": np.abs(near[0] - near[4]).max(),
+        "f": 1.0,
+        "g": 2,
+    }
+
 
 register(
     Exercise(
@@ -489,18 +433,20 @@ register(
         chapter=6,
         title="What the order of the tokens does",
         kind="explain",
-        judge=truth_table(
-            {
-                "a": True,
-                "b": True,
-                "c": False,
-                "d": True,
-                "e": True,
-                "f": False,
-                "g": False,
-            },
+        judge=claims_with_numbers(
+            {"a": True, "b": True, "c": False, "d": True, "e": True, "f": False, "g": False},
+            _order_numbers,
             "Build a tiny sentence and try: permute the tokens, look which outputs change. Ask of "
             "each score which positions it can see.",
+            {
+                "a": "Subtract layer(tokens)[order] from layer(tokens[order]); the largest size.",
+                "b": "Subtract the outputs of tokens 0 and 4; the largest size.",
+                "c": "As in a, with the mask causal in both; the largest size.",
+                "d": "Change tokens 1 to 5 and compare output 0 before and after.",
+                "e": "Subtract the outputs of tokens 0 and 4 with bias=nearby; the largest size.",
+                "f": "Divide the factor for i − 1 by the factor for i + 1.",
+                "g": "Multiply out, and count the terms with content and position in them.",
+            },
         ),
     )
 )
@@ -509,35 +455,70 @@ register(
 # 6.7 Several heads -------------------------------------------------------------------------------
 
 
-def _head_weights(tokens, W_q, W_k, scale=None, swapped=False, axis=1):
-    scores = (tokens @ W_q) @ (tokens @ W_k).T
-    scores = scores * (1 / np.sqrt(W_q.shape[1]) if scale is None else scale)
+def _head_weights(tokens, W_q, W_k, d, swapped=False, axis=1):
+    scores = (tokens @ W_q) @ (tokens @ W_k).T / np.sqrt(d)
     scores = scores.T if swapped else scores
     return masked_softmax(scores) if axis == 1 else masked_softmax(scores.T).T
 
 
-def _heads(tokens, W_q, W_k, W_v, W_o, **options):
-    """What each head adds to the outputs, (h, n, D)."""
-    return np.stack(
+def _sum_of_heads(
+    tokens,
+    W_q,
+    W_k,
+    W_v,
+    W_o,
+    d=lambda tokens, q, v: q.shape[1],
+    join=lambda parts: sum(parts),
+    **softmax,
+):
+    """The heads one by one; d of the scale, the joining and the softmax can go wrong."""
+    return join(
         [
-            _head_weights(tokens, q, k, **options) @ tokens @ v @ o
+            _head_weights(tokens, q, k, d(tokens, q, v), **softmax) @ tokens @ v @ o
             for q, k, v, o in zip(W_q, W_k, W_v, W_o, strict=True)
         ]
     )
 
 
+def _weights_of_all(tokens, W_q, W_k):
+    return [_head_weights(tokens, q, k, q.shape[1]) for q, k in zip(W_q, W_k, strict=True)]
+
+
 def _shared_weights(tokens, W_q, W_k, W_v, W_o):
-    pairs = zip(W_q, W_k, strict=True)
-    weights = np.mean([_head_weights(tokens, q, k) for q, k in pairs], axis=0)
+    weights = np.mean(_weights_of_all(tokens, W_q, W_k), axis=0)
     return sum(weights @ tokens @ v @ o for v, o in zip(W_v, W_o, strict=True))
 
 
 def _glued(tokens, W_q, W_k, W_v, W_o):
     """All heads at once, concatenated by a reshape that mixes tokens and heads."""
-    parts = [
-        _head_weights(tokens, q, k) @ tokens @ v for q, k, v in zip(W_q, W_k, W_v, strict=True)
-    ]
-    return np.stack(parts).reshape(len(tokens), -1) @ np.concatenate(W_o)
+    parts = np.stack(_weights_of_all(tokens, W_q, W_k)) @ tokens @ W_v
+    return parts.reshape(len(tokens), -1) @ np.concatenate(W_o)
+
+
+_HEADS_SLIPS = {
+    "The heads are averaged. Each head has its own part of the output map, and the parts add up.": {
+        "join": lambda parts: np.mean(parts, axis=0)
+    },
+    "Only the last head has come through: add to the output, do not overwrite it.": {
+        "join": lambda parts: parts[-1]
+    },
+    "Only the first head has come through: does a return stand inside the loop?": {
+        "join": lambda parts: parts[0]
+    },
+    "The scale belongs to the components of a head's queries and keys, not to those of the "
+    "tokens.": {"d": lambda tokens, q, v: tokens.shape[1]},
+    "The scale belongs to the components of a head's queries and keys, not to those of its "
+    "values.": {"d": lambda tokens, q, v: v.shape[1]},
+    "The heads' outputs were glued together in the wrong order: reshape runs over the heads "
+    "first. Each token needs its heads side by side.": _glued,
+    "The scale of the scores is missing.": {"d": lambda tokens, q, v: 1},
+    "Queries and keys have changed places: rows of the scores are queries, columns are keys.": {
+        "swapped": True
+    },
+    "The softmax runs over the queries. It belongs over the keys.": {"axis": 0},
+    "One matrix of weights for all the heads: that is a single smoother. Each head uses its own "
+    "weights for its own values.": _shared_weights,
+}
 
 
 def _draw_heads(rng):
@@ -552,7 +533,7 @@ register(
         chapter=6,
         title="Several heads are a sum of smoothers",
         kind="implement",
-        reference=lambda **case: _heads(**case).sum(0),
+        reference=_sum_of_heads,
         cases=[
             {
                 "tokens": [[1, 0], [0, 1]],
@@ -564,56 +545,7 @@ register(
             _draw_heads(np.random.default_rng(0)),
         ],
         draw=_draw_heads,
-        mistakes=[
-            Mistake(
-                lambda **case: _heads(**case).mean(0),
-                "The heads are averaged. Each head has its own part of the output map, and the "
-                "parts add up.",
-            ),
-            Mistake(
-                lambda **case: _heads(**case)[-1],
-                "Only the last head has come through: add to the output, do not overwrite it.",
-            ),
-            Mistake(
-                lambda **case: _heads(**case)[0],
-                "Only the first head has come through: does a return stand inside the loop?",
-            ),
-            Mistake(
-                lambda tokens, **maps: _heads(
-                    tokens, **maps, scale=1 / np.sqrt(tokens.shape[1])
-                ).sum(0),
-                "The scale belongs to the components of a head's queries and keys, not to those "
-                "of the tokens.",
-            ),
-            Mistake(
-                lambda W_v, **maps: _heads(W_v=W_v, **maps, scale=1 / np.sqrt(W_v.shape[2])).sum(0),
-                "The scale belongs to the components of a head's queries and keys, not to those "
-                "of its values.",
-            ),
-            Mistake(
-                _glued,
-                "The heads' outputs were glued together in the wrong order: reshape runs over the "
-                "heads first. Each token needs its heads side by side.",
-            ),
-            Mistake(
-                lambda **case: _heads(**case, scale=1.0).sum(0),
-                "The scale of the scores is missing.",
-            ),
-            Mistake(
-                lambda **case: _heads(**case, swapped=True).sum(0),
-                "Queries and keys have changed places: rows of the scores are queries, columns "
-                "are keys.",
-            ),
-            Mistake(
-                lambda **case: _heads(**case, axis=0).sum(0),
-                "The softmax runs over the queries. It belongs over the keys.",
-            ),
-            Mistake(
-                _shared_weights,
-                "One matrix of weights for all the heads: that is a single smoother. Each head "
-                "uses its own weights for its own values.",
-            ),
-        ],
+        mistakes=slips(_HEADS_SLIPS, of=_sum_of_heads),
         picture="matrix",
     )
 )

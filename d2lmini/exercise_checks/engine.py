@@ -3,6 +3,12 @@
 The answer to an exercise is a value or a function. A function is called with each case, smallest
 first, and must give what the reference gives. What comes out wrong is compared with typical
 mistakes, each of which has a message of its own; if none fits, the message says what differs.
+
+How the mistakes of an exercise are written: as a table, what to say -> what it is said of. The
+reference is a function with a knob for each thing that readers get wrong, and the defaults are
+right; a mistake is the knobs that are turned, ``{"share": 1.0}``. A mistake of another shape is a
+function of its own with a name that says what it does, and one that comes in several guises is a
+list. ``slips`` makes the table into mistakes; the tables of ``judge_parts`` hold wrong values.
 """
 
 from __future__ import annotations
@@ -11,6 +17,7 @@ import copy
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +40,25 @@ class Mistake:
 
     answer: Any
     message: str
+
+
+def slips(
+    table: Mapping[str, Any],
+    of: Callable[..., Any] | None = None,
+    either: Sequence[Mapping[str, Any]] = ({},),
+) -> list[Mistake]:
+    """Mistakes from a table: what to say -> the wrong answer, or a list of such.
+
+    A wrong answer is a dict of knobs, arguments of the function ``of``; or a function or a value
+    of its own. either: knobs that make no difference to what is said, such as which sort was used;
+    each dict is tried with each of them.
+    """
+    return [
+        Mistake(answer, message)
+        for message, wrong in table.items()
+        for one in (wrong if isinstance(wrong, list) else [wrong])
+        for answer in ([partial(of, **one, **e) for e in either] if type(one) is dict else [one])
+    ]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Chapter 2's exercises: wrong answers get the message meant for them, right ones pass."""
 
-import re
-
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -245,31 +243,6 @@ RIGHT = {
     "local_constants": [searched],
     "more_points": [POINTS],
 }
-
-
-@pytest.mark.parametrize(
-    ("name", "answer", "message"),
-    [(name, *wrong) for name, answers in WRONG.items() for wrong in answers],
-)
-def test_a_wrong_answer_gets_its_message(name, answer, message):
-    result = judge(EXERCISES[name], answer)
-    assert not result.passed
-    assert re.search(message, result.message), result.message
-
-
-@pytest.mark.parametrize(
-    ("name", "answer"), [(name, right) for name, answers in RIGHT.items() for right in answers]
-)
-def test_a_right_answer_written_otherwise_passes(name, answer):
-    exercise, rng = EXERCISES[name], np.random.default_rng(0)
-    more = [exercise.draw(rng) for _ in range(3)] if exercise.draw else []
-    result = judge(exercise, answer, more)
-    assert result.passed, result.message
-
-
-def test_every_exercise_has_wrong_answers():
-    assert set(WRONG) == set(RIGHT) == {e.name for e in EXERCISES.values() if e.chapter == 2}
-    assert all(len(answers) >= 3 for answers in WRONG.values())
 
 
 def test_the_weights_by_hand_are_the_librarys():

@@ -1,7 +1,5 @@
 """Chapter 5's exercises: wrong answers get the message meant for them, right ones pass."""
 
-import re
-
 import numpy as np
 import pytest
 
@@ -12,18 +10,23 @@ from d2lmini.exercise_checks import EXERCISES, chapter_5, judge
 torch = pytest.importorskip("torch")
 nn = torch.nn
 SAMPLE = data.sine_power(seed=chapter_5.SEED)
-CLAIMS = {"a": True, "b": False, "c": True, "d": False, "e": False, "f": True, "g": False}
+#: The numbers are those that the worked solutions print; the tests below hold them against others.
+CLAIMS = {
+    "a": (True, 0.00406),
+    "b": (False, 2.3676),
+    "c": (True, 3.526),
+    "d": (False, 2 / 3),
+    "e": (False, 0.4129),
+    "f": (True, 0.9596),
+    "g": (False, 1.0),
+}
 _W, _BEFORE, _AFTER = chapter_5._learned()
 LEARNED = {"w": _W, "keys_before": _BEFORE, "keys_after": _AFTER}
-LEARNED |= {"a": True, "b": False, "c": True, "d": False, "e": True, "f": False}
+LEARNED |= {"a": (True, 2.47), "b": (False, 0.27), "c": (True, 49.8)}
+LEARNED |= {"d": (False, 0), "e": (True, 0.914), "f": (False, 5.83)}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def slope(keys, values, sigma, power=2, sign=1, leave_in=False, centred=True, factor=2.0):
@@ -197,9 +200,11 @@ WRONG = {
         (lambda **case: walk(**case)[-1], "one number"),
     ],
     "why_leave_one_out": [
-        (CLAIMS | {"b": True}, "1 of the 7.*very small"),
-        (CLAIMS | {"e": True, "f": False}, "2 of the 7"),
-        ({k: not v for k, v in CLAIMS.items()}, "7 of the 7"),
+        (CLAIMS | {"b": (True, 2.3676)}, "1 of the 7.*very small"),
+        (CLAIMS | {"e": (True, 0.4129), "f": (False, 0.9596)}, "2 of the 7"),
+        ({k: (not true, x) for k, (true, x) in CLAIMS.items()}, "7 of the 7"),
+        (CLAIMS | {"d": (True, 0.0)}, "d: 0 is not the number"),
+        (CLAIMS | {"e": (True, 0.0)}, "e: 0 is not the number"),
         (CLAIMS | {"a": ...}, "Still open: a"),
     ],
     "learned_w": [
@@ -212,7 +217,9 @@ WRONG = {
         (LEARNED | {"keys_after": 49.7}, "should narrow the window"),
         (LEARNED | {"w": np.linspace(1, _W, 101)}, "must be numbers, one each"),
         (LEARNED | {"keys_after": np.full(50, _AFTER)}, "must be numbers, one each"),
-        (LEARNED | {"b": True}, "1 of the 6"),
+        (LEARNED | {"b": (True, 0.27)}, "1 of the 6"),
+        (LEARNED | {"c": (True, 1 / 49.8)}, "c: .*mean variance there"),
+        (LEARNED | {"b": True}, "put a pair"),
         (LEARNED | {"w": ...}, "Still open: w"),
     ],
     "own_pooling": [
@@ -251,31 +258,6 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "answer", "message"),
-    [(name, *wrong) for name, answers in WRONG.items() for wrong in answers],
-)
-def test_a_wrong_answer_gets_its_message(name, answer, message):
-    result = judge(EXERCISES[name], answer)
-    assert not result.passed
-    assert re.search(message, result.message), result.message
-
-
-@pytest.mark.parametrize(
-    ("name", "answer"), [(name, right) for name, answers in RIGHT.items() for right in answers]
-)
-def test_a_right_answer_written_otherwise_passes(name, answer):
-    exercise, rng = EXERCISES[name], np.random.default_rng(0)
-    more = [exercise.draw(rng) for _ in range(3)] if exercise.draw else []
-    result = judge(exercise, answer, more)
-    assert result.passed, result.message
-
-
-def test_every_exercise_has_wrong_answers():
-    assert set(WRONG) == set(RIGHT) == {e.name for e in EXERCISES.values() if e.chapter == 5}
-    assert all(len(answers) >= 3 for answers in WRONG.values())
-
-
 def test_the_claims_about_the_leave_in_loss_are_facts():
     """By brute force, with a loop over points and the plain formula."""
 
@@ -304,6 +286,17 @@ def test_the_claims_about_the_leave_in_loss_are_facts():
         assert outside.mean() > 1e-3
     tie = np.array([0.0, 0.0, 1.0]), np.array([1.0, 3.0, 5.0])
     np.testing.assert_allclose(losses(*tie, 0.05)[0], [1, 1, 0])  # d
+    keys, values = SAMPLE.keys, SAMPLE.values
+    inside, outside = losses(keys, values, 0.03)
+    raised = values + np.eye(len(values))[3]
+    np.testing.assert_allclose(inside.mean(), bandwidth.training_error(keys, values, 0.03))
+    one = np.sqrt([losses(keys, v, 0.3)[1][3] for v in (values, raised)])
+    assert any(np.isclose(abs(one[0] + sign * one[1]), 1) for sign in (-1, 1))  # g
+    ratios = [np.divide(*(x.mean() for x in losses(keys, values, s))) for s in (0.05, 1, 10)]
+    assert np.isclose(max(ratios), CLAIMS["f"][1], rtol=1e-3)
+    at_2 = [losses(keys, values, s)[0].mean() for s in (0.1, 0.05)]
+    assert np.isclose(at_2[0] / at_2[1], CLAIMS["b"][1], rtol=1e-3)
+    assert np.isclose(losses(keys, values, 0.01)[0].mean(), CLAIMS["a"][1], rtol=1e-2)
 
 
 def test_the_claims_about_the_learned_w_are_facts():
@@ -313,9 +306,11 @@ def test_the_claims_about_the_learned_w_are_facts():
     errors = np.mean((fits - SAMPLE.truth) ** 2, axis=1)
     ours = np.mean((nadaraya_watson(*at, sigma=1 / _W)[0] - SAMPLE.truth) ** 2)
     assert ours > 1.02 * errors.min()  # f
+    assert np.isclose(grid[errors.argmin()], LEARNED["f"][1], rtol=1e-2)
     truth = nadaraya_watson(SAMPLE.queries, SAMPLE.keys, SAMPLE.f(SAMPLE.keys))  # no noise
     bias = np.mean((truth[0] - SAMPLE.truth) ** 2)
-    assert bias > 5 * np.mean(0.25 * np.sum(truth[1] ** 2, axis=1))  # c
+    ratio = bias / np.mean(0.25 * np.sum(truth[1] ** 2, axis=1))  # c
+    assert np.isclose(ratio, LEARNED["c"][1], rtol=1e-2)
     quiet, loud = (
         np.median(
             [
