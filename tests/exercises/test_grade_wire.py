@@ -80,7 +80,7 @@ ODD = ["None", "...", "1 / 0", "'text'", "print('hello')", "(i for i in [1])", "
 @pytest.mark.parametrize("answer", [
     ..., 3, [1.0, 2.0], {"a": True}, lambda n: None, lambda n: 1.0 / n,
     lambda q, k: (q, k), lambda *a: 1 / 0, print, int, dict, {"squared": ...}, "text", b"x", {1},
-], ids=repr)  # fmt: skip
+], ids=lambda answer: getattr(answer, "__name__", repr(answer)))  # fmt: skip
 def test_other_answers_are_judged_as_they_are_in_the_notebook(exercise, answer):
     here, afar = judge(exercise, answer), judged_afar(exercise, answer)
     if here.message.startswith(OURS):  # a function in C, whose errors no frame tells apart

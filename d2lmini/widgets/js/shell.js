@@ -108,7 +108,7 @@ export class Shell {
    *  @param {Record<string, () => void>} actions @param {() => void} reset @param {{ stays?: boolean }} told */
   buttons(actions, reset, told = {}) {
     const row = node(this.el, "div", { class: "d2l-buttons" });
-    const all = { ...actions, Reset: () => { reset(); this.say("Back at the start.", told); } };
+    const all = { ...actions, "Reset": () => { reset(); this.say("Back at the start.", told); } };
     for (const [label, act] of Object.entries(all)) {
       node(row, "button", { type: "button", class: "d2l-button" }, label).addEventListener("click", act);
     }
