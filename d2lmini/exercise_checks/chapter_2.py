@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from functools import cache, partial
-from typing import Any
 
 import numpy as np
 
 from ..attention import nadaraya_watson
 from ..data import sine_linear
-from .engine import Exercise, Mistake, entries_amiss, judge_parts, register, slips, truth_table
+from .engine import Exercise, register, slips
+from .parts import judge_parts, no_dict, truth_table
 
 SIGMA = 0.5  # of the experiment with more points
 SIZES = {"n40": 40, "n400": 400, "n4000": 4000}
@@ -18,12 +18,43 @@ SEEDS = range(10)
 # 2.1 Weights by hand -----------------------------------------------------------------------------
 
 _KEYS, _VALUES = np.array([2.0, 3.0, 5.0]), np.array([10.0, 5.0, 50.0])
+_SQUARED = np.array([1.0, 0.0, 4.0])  # distances from the query 3
 _VOTES = np.array([8.0, 16.0, 1.0])  # times 1/16: 2 to the power of minus the squared distance
 
 
 def _shares(votes):
     return np.array(votes) / np.sum(votes)
 
+
+_HAND_SLIPS = {
+    "weights": {
+        "these are the votes. Divide by what they add up to.": _VOTES / 16,
+        "the ½ in the score is missing, so every vote is squared.": _shares([64, 256, 1]),
+        "you took the distance where the score has its square. The key at distance 2 loses four "
+        "halvings, not two.": _shares([2, 4, 1]),
+        "these belong to σ = 1. Here σ is 1/√(2 ln 2).": _shares(np.exp(-_SQUARED / 2)),
+        "you divided by σ where the score divides by σ².": _shares(
+            np.exp(-_SQUARED * np.sqrt(np.log(2) / 2))
+        ),
+        "these belong to σ = 1/(2 ln 2): the root is missing.": _shares(
+            np.exp(-_SQUARED / 2 * (2 * np.log(2)) ** 2)
+        ),
+        "equal weights are those of chapter 1. Is there x_i under the sum, where x_j "
+        "belongs?": np.full(3, 1 / 3),
+        "the scores were divided by their sum without an exponential, so the farthest key counts "
+        "most.": _shares(_SQUARED),
+        "the key at 5 has a vote, too: small is not nothing.": _shares([1, 2, 0]),
+        "right, but sorted. The order is that of the keys 2, 3, 5.": _shares([16, 8, 1]),
+    },
+    "estimate": {
+        "that is the weighted mean of the keys. Average what was measured there.": _shares(_VOTES)
+        @ _KEYS,
+        "that is the plain mean of the values.": _VALUES.mean(),
+        "the votes were used, before they were divided by their sum.": _VOTES @ _VALUES / 16,
+        "divided by 3 once more. The weights sum to 1, so nothing is left to divide by.": 2.8,
+        "that is the value of the nearest key alone.": 5,
+    },
+}
 
 register(
     Exercise(
@@ -32,43 +63,10 @@ register(
         title="Three weights by hand",
         kind="compute",
         judge=judge_parts(
-            {"weights": _shares(_VOTES), "estimate": float(_shares(_VOTES) @ _VALUES)},
-            {
-                "weights": [
-                    (_VOTES / 16, "weights: these are the votes. Divide by what they add up to."),
-                    (_shares([64, 256, 1]), "weights: the ½ in the score is missing, so every "
-                     "vote is squared."),
-                    (_shares([2, 4, 1]), "weights: you took the distance where the score has its "
-                     "square. The key at distance 2 loses four halvings, not two."),
-                    (_shares(np.exp(-0.5 * np.array([1, 0, 4]))), "weights: these belong to "
-                     "σ = 1. Here σ is 1/√(2 ln 2)."),
-                    (_shares(np.exp(-np.array([1, 0, 4]) * np.sqrt(np.log(2) / 2))), "weights: "
-                     "you divided by σ where the score divides by σ²."),
-                    (_shares(np.exp(-0.5 * np.array([1, 0, 4]) * (2 * np.log(2)) ** 2)),
-                     "weights: these belong to σ = 1/(2 ln 2): the root is missing."),
-                    (np.full(3, 1 / 3), "weights: equal weights are those of chapter 1. Is there "
-                     "x_i under the sum, where x_j belongs?"),
-                    (_shares([1, 0, 4]), "weights: the scores were divided by their sum without "
-                     "an exponential, so the farthest key counts most."),
-                    (_shares([1, 2, 0]), "weights: the key at 5 has a vote, too: small is not "
-                     "nothing."),
-                    (_shares([16, 8, 1]), "weights: right, but sorted. The order is that of the "
-                     "keys 2, 3, 5."),
-                ],
-                "estimate": [
-                    (float(_shares(_VOTES) @ _KEYS), "estimate: that is the weighted mean of the "
-                     "keys. Average what was measured there."),
-                    (float(_VALUES.mean()), "estimate: that is the plain mean of the values."),
-                    (float(_VOTES @ _VALUES / 16), "estimate: the votes were used, before they "
-                     "were divided by their sum."),
-                    (2.8, "estimate: divided by 3 once more. The weights sum to 1, so nothing is "
-                     "left to divide by."),
-                    (5, "estimate: that is the value of the nearest key alone."),
-                ],
-            },
+            {"weights": _shares(_VOTES), "estimate": float(_shares(_VOTES) @ _VALUES)}, _HAND_SLIPS
         ),
     )
-)  # fmt: skip
+)
 
 
 # 2.2 Nearest neighbours as weights ---------------------------------------------------------------
@@ -179,80 +177,87 @@ register(
 # 2.3 A smoother that never divides 0 by 0 --------------------------------------------------------
 
 
-def _smooth(queries, keys, values, sigma, scale=None, peak=None, axis=1):
-    """Softmax of -(scaled squared distance), with what can go wrong in it."""
-    squared = (queries[:, None] - keys) ** 2
-    scores = -squared / (2 * sigma**2) if scale is None else scale(squared, sigma)
-    weights = np.exp(scores - (0 if peak is None else peak(scores)))
-    weights = weights / weights.sum(axis=axis, keepdims=True)
-    return weights @ values, weights
-
-
 def _row_peak(scores):
     return scores.max(axis=1, keepdims=True)
 
 
-def _without_exp(queries, keys, values, sigma):
-    squared = (queries[:, None] - keys) ** 2 / (2 * sigma**2)
-    weights = squared / squared.sum(axis=1, keepdims=True)
+def _column_peak(scores):
+    return scores.max(axis=0)
+
+
+def _no_peak(scores):
+    return 0.0
+
+
+def _smooth(
+    queries,
+    keys,
+    values,
+    sigma,
+    score=lambda gap, sigma: -(gap**2) / (2 * sigma**2),
+    peak=_row_peak,
+    kernel=np.exp,
+    axis=1,
+    mend=lambda weights: weights,
+):
+    """The softmax of scores step by step; each step can go wrong. peak: what exp is spared."""
+    scores = score(queries[:, None] - keys, sigma)
+    votes = kernel(scores - peak(scores))
+    weights = mend(votes / votes.sum(axis=axis, keepdims=True))
     return weights @ values, weights
 
 
-def _over_everything(queries, keys, values, sigma):
-    scores = -((queries[:, None] - keys) ** 2) / (2 * sigma**2)
-    weights = np.exp(scores - scores.max())
-    weights = weights / weights.sum()
-    return weights @ values, weights
-
-
-def _without_square(queries, keys, values, sigma):
-    scores = -(queries[:, None] - keys) / (2 * sigma**2)
-    weights = np.exp(scores - _row_peak(scores))
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    return weights @ values, weights
-
-
-def _filled(queries, keys, values, sigma, share):
-    _, weights = _smooth(queries, keys, values, sigma)
-    weights = np.where(np.isnan(weights), share / len(keys), weights)
-    return weights @ values, weights
-
-
-def _wrong_scale(scale, message):
-    """The mistake in its stable and in its naive form; the scale is the first thing to mend."""
-    return [
-        Mistake(lambda peak=peak, **case: _smooth(**case, scale=scale, peak=peak), message)
-        for peak in (_row_peak, None)
-    ]
-
-
-_SCALES = [
-    *_wrong_scale(
-        lambda squared, sigma: -squared / (2 * sigma),
-        "The scores are divided by σ. With σ = 1 this makes no difference; in general the "
-        "distance is divided by σ before it is squared.",
-    ),
-    *_wrong_scale(
-        lambda squared, sigma: -squared / sigma**2,
-        "The ½ in the score is missing: you smooth with a bandwidth that is too small by √2.",
-    ),
-    *_wrong_scale(
-        lambda squared, sigma: -squared * sigma**2 / 2,
-        "The distance is multiplied by σ. A larger σ must let a query look farther, so divide.",
-    ),
-    *_wrong_scale(
-        lambda squared, sigma: -squared / 2,
-        "σ has no part in the weights: they are those of σ = 1, whatever σ is.",
-    ),
-    *_wrong_scale(
-        lambda squared, sigma: -np.sqrt(squared) / sigma,
-        "The scores fall with the distance itself. The Gaussian's fall with its square, halved.",
-    ),
-    *_wrong_scale(
-        lambda squared, sigma: squared / (2 * sigma**2),
-        "The minus sign is missing: here far keys count more than near ones.",
-    ),
-]
+#: Wrong scores are named whether or not the maximum is subtracted: they are the first to mend.
+_SCORE_SLIPS = {
+    "The scores are divided by σ. With σ = 1 this makes no difference; in general the distance is "
+    "divided by σ before it is squared.": {"score": lambda gap, sigma: -(gap**2) / (2 * sigma)},
+    "The ½ in the score is missing: you smooth with a bandwidth that is too small by √2.": {
+        "score": lambda gap, sigma: -((gap / sigma) ** 2)
+    },
+    "The distance is multiplied by σ. A larger σ must let a query look farther, so divide.": {
+        "score": lambda gap, sigma: -((gap * sigma) ** 2) / 2
+    },
+    "σ has no part in the weights: they are those of σ = 1, whatever σ is.": {
+        "score": lambda gap, sigma: -(gap**2) / 2
+    },
+    "The scores fall with the distance itself. The Gaussian's fall with its square, halved.": {
+        "score": lambda gap, sigma: -np.abs(gap) / sigma
+    },
+    "The minus sign is missing: here far keys count more than near ones.": {
+        "score": lambda gap, sigma: (gap / sigma) ** 2 / 2
+    },
+}
+_SMOOTH_SLIPS = {
+    "Right where the votes are large enough. In the other cases every vote of a query rounds to "
+    "0, and 0/0 is NaN. Take something away from the scores, before exp.": {"peak": _no_peak},
+    "You subtract the largest score of the whole array. A query far from every key still has "
+    "votes that all round to 0: each row needs its own maximum.": {"peak": np.max},
+    "You subtract the largest score of each column. Within a row these are different numbers, and "
+    "that changes the weights: take the maximum of each row, axis 1.": {"peak": _column_peak},
+    "All weights together sum to 1. Each query has a row of its own: sum along axis 1 and keep "
+    "the shape (m, 1).": {"peak": np.max, "axis": None},
+    "The square is missing: without it a key on one side of the query has a positive score, and "
+    "the farther away it is, the more it counts.": {
+        "score": lambda gap, sigma: -gap / (2 * sigma**2)
+    },
+    "The far queries get 0: the NaN is covered up, not avoided. An estimate exists, and it is "
+    "that of the nearest key. Keep the votes from rounding to 0.": {
+        "peak": _no_peak,
+        "mend": np.nan_to_num,
+    },
+    "Where all votes round to 0 you give every key 1/n. Far away the nearest key wins: keep the "
+    "votes from rounding to 0 instead.": {
+        "peak": _no_peak,
+        "mend": lambda weights: np.nan_to_num(weights, nan=1 / weights.shape[1]),
+    },
+    "Each column sums to 1, the rows do not: normalise over the keys, axis 1.": [
+        {"peak": peak, "axis": 0} for peak in (_no_peak, _row_peak, _column_peak)
+    ],
+    "The exponential is missing: divided by their sum, the scores themselves give the farthest "
+    "key the most weight.": {"kernel": np.positive, "peak": _no_peak},
+    "Every weight is 1/n: the sum in the denominator must run over all keys, x_j, not repeat "
+    "x_i.": {"score": lambda gap, sigma: np.zeros_like(gap)},
+}
 
 register(
     Exercise(
@@ -277,61 +282,8 @@ register(
         },
         returns=("estimates", "weights"),
         mistakes=[
-            *_SCALES,
-            Mistake(
-                _smooth,
-                "Right where the votes are large enough. In the other cases every vote of a query "
-                "rounds to 0, and 0/0 is NaN. Take something away from the scores, before exp.",
-            ),
-            Mistake(
-                lambda **case: _smooth(**case, peak=np.max),
-                "You subtract the largest score of the whole array. A query far from every key "
-                "still has votes that all round to 0: each row needs its own maximum.",
-            ),
-            Mistake(
-                lambda **case: _smooth(**case, peak=lambda scores: scores.max(axis=0)),
-                "You subtract the largest score of each column. Within a row these are different "
-                "numbers, and that changes the weights: take the maximum of each row, axis 1.",
-            ),
-            Mistake(
-                _over_everything,
-                "All weights together sum to 1. Each query has a row of its own: sum along "
-                "axis 1 and keep the shape (m, 1).",
-            ),
-            Mistake(
-                _without_square,
-                "The square is missing: without it a key on one side of the query has a positive "
-                "score, and the farther away it is, the more it counts.",
-            ),
-            Mistake(
-                lambda **case: _filled(**case, share=0),
-                "The far queries get 0: the NaN is covered up, not avoided. An estimate exists, "
-                "and it is that of the nearest key. Keep the votes from rounding to 0.",
-            ),
-            Mistake(
-                lambda **case: _filled(**case, share=1),
-                "Where all votes round to 0 you give every key 1/n. Far away the nearest key "
-                "wins: keep the votes from rounding to 0 instead.",
-            ),
-            *[
-                Mistake(
-                    lambda peak=peak, **case: _smooth(**case, peak=peak, axis=0),
-                    "Each column sums to 1, the rows do not: normalise over the keys, axis 1.",
-                )
-                for peak in (None, _row_peak, lambda scores: scores.max(axis=0))
-            ],
-            Mistake(
-                _without_exp,
-                "The exponential is missing: divided by their sum, the scores themselves give the "
-                "farthest key the most weight.",
-            ),
-            Mistake(
-                lambda queries, keys, values, sigma: nadaraya_watson(
-                    queries, keys, values, kernel="constant"
-                ),
-                "Every weight is 1/n: the sum in the denominator must run over all keys, x_j, "
-                "not repeat x_i.",
-            ),
+            *slips(_SCORE_SLIPS, of=_smooth, either=[{"peak": _row_peak}, {"peak": _no_peak}]),
+            *slips(_SMOOTH_SLIPS, of=_smooth),
         ],
     )
 )
@@ -340,10 +292,14 @@ register(
 # 2.4 The best constant near a query --------------------------------------------------------------
 
 
+def _mean(values, votes):
+    return np.average(values, weights=votes)
+
+
 def _reached(values, votes):
     """The value at which the running sum of the votes, in this order, reaches half of them."""
     running = np.cumsum(votes)
-    return float(values[np.searchsorted(running, running[-1] / 2)])
+    return values[np.searchsorted(running, running[-1] / 2)]
 
 
 def _median(values, votes):
@@ -351,23 +307,59 @@ def _median(values, votes):
     return _reached(values[order], votes[order])
 
 
-def _median_place(values, votes):
-    return values.tolist().index(_median(values, votes))
-
-
-def _first_beyond(values, votes, level):
+def _beyond_one_half(values, votes):
     order = np.argsort(values)
-    return float(values[order][np.argmax(np.cumsum(votes[order]) >= level)])
+    return values[order][np.argmax(np.cumsum(votes[order]) >= 0.5)]
 
 
 def _between(values, votes):
     order = np.argsort(values)
-    return float(np.interp(0.5, np.cumsum(votes[order]) / votes.sum(), values[order]))
+    return np.interp(0.5, np.cumsum(votes[order]) / votes.sum(), values[order])
 
 
-def _local_constants(values, votes):
-    return float(np.average(values, weights=votes)), _median(values, votes)
+def _local_constants(values, votes, squared=_mean, absolute=_median):
+    """The best constants for the two losses; both can go wrong."""
+    return float(squared(values, votes)), float(absolute(values, votes))
 
+
+_CONSTANTS_SLIPS = {
+    "These are chapter 1's mean and median: the votes K_i have no part in them.": {
+        "squared": lambda values, votes: np.mean(values),
+        "absolute": lambda values, votes: np.median(values),
+    },
+    "The two constants are exchanged: first the one for squared errors.": {
+        "squared": _median,
+        "absolute": _mean,
+    },
+    "The second is right. The first would be right if the votes summed to 1, and nobody says that "
+    "they do.": {"squared": lambda values, votes: np.sum(votes * values)},
+    "The second is right. In the first, divide by the sum of the votes, not by their number.": {
+        "squared": lambda values, votes: np.mean(votes * values)
+    },
+    "The first is right. The second is the plain median: a value with five votes must count five "
+    "times.": {"absolute": lambda values, votes: np.median(values)},
+    "The first is right. For the second do not multiply votes and values: c must lie among the "
+    "values. Ask which share of the votes lies below c.": {
+        "absolute": lambda values, votes: np.median(votes * values)
+    },
+    "The first is right. For the second the values were sorted and lost their votes: each vote "
+    "must move with its value.": [
+        {"absolute": lambda values, votes: _reached(np.sort(values), np.sort(votes))},
+        {"absolute": lambda values, votes: _reached(np.sort(values), votes)},
+    ],
+    "The first is right. For the second the votes were added up in the order of the list: go "
+    "through the values in ascending order.": {"absolute": _reached},
+    "The first is right. The second is the value with the most votes; what counts is where half "
+    "of all votes is reached.": {"absolute": lambda values, votes: values[np.argmax(votes)]},
+    "The first is right. The second stops where the running sum reaches ½. The votes need not sum "
+    "to 1: half of what is it?": {"absolute": _beyond_one_half},
+    "The first is right. The second is a place in the sorted list; asked is the value that stands "
+    "there.": {
+        "absolute": lambda values, votes: np.searchsorted(np.sort(values), _median(values, votes))
+    },
+    "The first is right. The second lies between two values, by interpolation. The slope of the "
+    "loss changes its sign at a value: which?": {"absolute": _between},
+}
 
 register(
     Exercise(
@@ -387,90 +379,7 @@ register(
         },
         returns=("squared", "absolute"),
         tolerance=1e-4,
-        mistakes=[
-            Mistake(
-                lambda values, votes: (np.mean(values), np.median(values)),
-                "These are chapter 1's mean and median: the votes K_i have no part in them.",
-            ),
-            Mistake(
-                lambda values, votes: _local_constants(values, votes)[::-1],
-                "The two constants are exchanged: first the one for squared errors.",
-            ),
-            Mistake(
-                lambda values, votes: (np.sum(votes * values), _median(values, votes)),
-                "The second is right. The first would be right if the votes summed to 1, and "
-                "nobody says that they do.",
-            ),
-            Mistake(
-                lambda values, votes: (np.mean(votes * values), _median(values, votes)),
-                "The second is right. In the first, divide by the sum of the votes, not by their "
-                "number.",
-            ),
-            Mistake(
-                lambda values, votes: (np.average(values, weights=votes), np.median(values)),
-                "The first is right. The second is the plain median: a value with five votes "
-                "must count five times.",
-            ),
-            Mistake(
-                lambda values, votes: (
-                    np.average(values, weights=votes),
-                    np.median(votes * values),
-                ),
-                "The first is right. For the second do not multiply votes and values: c must lie "
-                "among the values. Ask which share of the votes lies below c.",
-            ),
-            *[
-                Mistake(
-                    lambda values, votes, places=places: (
-                        np.average(values, weights=votes),
-                        _reached(np.sort(values), places(votes)),
-                    ),
-                    "The first is right. For the second the values were sorted and lost their "
-                    "votes: each vote must move with its value.",
-                )
-                for places in (np.sort, np.array)
-            ],
-            Mistake(
-                lambda values, votes: (
-                    np.average(values, weights=votes),
-                    _reached(values, votes),
-                ),
-                "The first is right. For the second the votes were added up in the order of the "
-                "list: go through the values in ascending order.",
-            ),
-            Mistake(
-                lambda values, votes: (
-                    np.average(values, weights=votes),
-                    values[np.argmax(votes)],
-                ),
-                "The first is right. The second is the value with the most votes; what counts is "
-                "where half of all votes is reached.",
-            ),
-            Mistake(
-                lambda values, votes: (
-                    np.average(values, weights=votes),
-                    _first_beyond(values, votes, 0.5),
-                ),
-                "The first is right. The second stops where the running sum reaches ½. The votes "
-                "need not sum to 1: half of what is it?",
-            ),
-            Mistake(
-                lambda values, votes: (
-                    np.average(values, weights=votes),
-                    float(np.argsort(values).tolist().index(_median_place(values, votes))),
-                ),
-                "The first is right. The second is a place in the sorted list; asked is the value "
-                "that stands there.",
-            ),
-            Mistake(
-                lambda values, votes: (
-                    np.average(values, weights=votes),
-                    _between(values, votes),
-                ),
-                "The first is right. The second lies between two values, by interpolation. The "
-                "slope of the loss changes its sign at a value: which?",
-            ),
-        ],
+        mistakes=slips(_CONSTANTS_SLIPS, of=_local_constants),
     )
 )
 
@@ -504,22 +413,15 @@ _POINTS_CLAIMS = truth_table(
 )
 
 
-def _judge_points(answer: Any) -> str | None:
-    claims = "abcdef"
-    names = [*SIZES, "limit"]
-    if not isinstance(answer, dict) or set(answer) != {*names, *claims}:
-        must = f"The answer must be a dict with {', '.join(names)} and the claims a to f."
-        return must + entries_amiss(answer, [*names, *claims])
+def _judge_points(answer):
+    claims, names = "abcdef", [*SIZES, "limit"]
+    must = f" with {', '.join(names)} and the claims a to f"
+    if problem := no_dict(answer, [*names, *claims], must):
+        return problem
     right = {name: float(errors.mean()) for name, errors in _errors().items()}
-    wrong = {name: _point_slips(name, errors) for name, errors in _errors().items()}
-    wrong["limit"] = [
-        (0, "limit: with σ fixed the error does not go to 0. What does the estimate tend to?"),
-        (1, "limit: that is the noise variance, which an error against the truth does not hold."),
-        (right["n4000"], "limit: that is the error at n = 4000, where some noise is left. Smooth "
-         "f itself on many keys, without noise."),
-    ]  # fmt: skip
-    numbers = {name: answer[name] for name in names}
-    missed = judge_parts(right | {"limit": limit()}, wrong)(numbers)
+    missed = judge_parts(right | {"limit": limit()}, _points_slips())(
+        {name: answer[name] for name in names}
+    )
     if missed and missed.startswith("limit: the result is ") and _near(answer["limit"]):
         return (
             f"{missed} It is near: some scatter of the keys is left in it. Take more keys, and "
@@ -533,18 +435,28 @@ def _near(answer):
     return isinstance(answer, float | np.floating) and abs(answer / limit() - 1) < 0.2
 
 
-def _point_slips(name, errors):
-    mean = errors.mean()
-    shifted = [*errors[1:], *squared_errors(SIZES[name], seeds=[len(SEEDS)])]
-    return [
-        (mean + 1, f"{name}: that is the error on new observations. Compare with the truth."),
-        (np.sqrt(mean), f"{name}: that is the root of the mean squared error; leave it squared."),
-        (errors.sum(), f"{name}: that is the sum over the ten samples; take their mean."),
-        (errors[0], f"{name}: that is the sample with seed 0 alone; take the mean over ten."),
-        (np.mean(shifted), f"{name}: those are the seeds 1 to 10; asked are 0 to 9."),
-        (np.mean(squared_errors(SIZES[name], 1.0)), f"{name}: that belongs to σ = 1; here it "
-         f"is {SIGMA}."),
-    ]  # fmt: skip
+def _points_slips():
+    return {
+        **{name: _error_slips(SIZES[name], errors) for name, errors in _errors().items()},
+        "limit": {
+            "with σ fixed the error does not go to 0. What does the estimate tend to?": 0,
+            "that is the noise variance, which an error against the truth does not hold.": 1,
+            "that is the error at n = 4000, where some noise is left. Smooth f itself on many "
+            "keys, without noise.": _errors()["n4000"].mean(),
+        },
+    }
+
+
+def _error_slips(n, errors):
+    shifted = [*errors[1:], *squared_errors(n, seeds=[len(SEEDS)])]
+    return {
+        "that is the error on new observations. Compare with the truth.": errors.mean() + 1,
+        "that is the root of the mean squared error; leave it squared.": np.sqrt(errors.mean()),
+        "that is the sum over the ten samples; take their mean.": errors.sum(),
+        "that is the sample with seed 0 alone; take the mean over ten.": errors[0],
+        "those are the seeds 1 to 10; asked are 0 to 9.": np.mean(shifted),
+        f"that belongs to σ = 1; here it is {SIGMA}.": squared_errors(n, 1.0).mean(),
+    }
 
 
 register(

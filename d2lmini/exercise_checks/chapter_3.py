@@ -7,7 +7,7 @@ import numpy as np
 
 from ..attention import EmptyWindowWarning, nadaraya_watson
 from .compare import as_numbers
-from .engine import Exercise, Mistake, register
+from .engine import Exercise, register, slips
 
 # 3.1 A window with nobody in it ------------------------------------------------------------------
 
@@ -18,45 +18,75 @@ def _boxcar_average(queries, keys, values, sigma):
         return nadaraya_watson(queries, keys, values, "boxcar", sigma)[0]
 
 
-def _distances(queries, keys):
-    return np.abs(queries[:, None] - keys)
+def _averaged(
+    queries,
+    keys,
+    values,
+    sigma,
+    votes=lambda gap, sigma: np.abs(gap) <= sigma,
+    divisor=lambda total, n: total,
+    empty=lambda queries, keys, values: np.nan,
+):
+    """The average under the votes step by step; each step can go wrong. empty: where none votes."""
+    seen = 1.0 * votes(queries[:, None] - keys, sigma)
+    total = seen.sum(axis=1)
+    some = total > 0
+    averages = seen @ values / np.where(some, divisor(total, len(keys)), 1)
+    return np.where(some, averages, empty(queries, keys, values))
 
 
-def _averaged(votes, values):
-    total = votes.sum(1)
-    return np.where(total > 0, votes @ values / np.where(total > 0, total, 1), np.nan)
+def _zero(queries, keys, values):
+    return 0.0
 
 
-def _filled(fill):
-    """Right but for empty windows, which get ``fill(queries, keys, values)``."""
-
-    def answer(queries, keys, values, sigma):
-        right = _boxcar_average(queries, keys, values, sigma)
-        return np.where(np.isnan(right), fill(queries, keys, values), right)
-
-    return answer
+def _nothing(queries, keys, values):
+    return np.nan
 
 
-def _window(inside):
-    """The average over the keys with ``inside(distance, sigma)``."""
-    return lambda queries, keys, values, sigma: _averaged(
-        1.0 * inside(_distances(queries, keys), sigma), values
-    )
+def _nearest(queries, keys, values):
+    return values[np.abs(queries[:, None] - keys).argmin(axis=1)]
 
 
-def _summed(divisor, empty):
-    """Sums over the window, divided by 1 or by n; ``empty`` for a window without keys."""
-
-    def answer(queries, keys, values, sigma):
-        inside = _distances(queries, keys) <= sigma
-        sums = inside @ values / (len(keys) if divisor == "n" else divisor)
-        return np.where(inside.any(axis=1), sums, empty)
-
-    return answer
+def _of_keys(queries, keys, values, sigma):
+    return _averaged(queries, keys, keys, sigma)
 
 
-def _nearest_value(queries, keys, values):
-    return values[_distances(queries, keys).argmin(1)]
+_WINDOW_SLIPS = {
+    "Right wherever there is a key. An empty window gives 0 in your answer: that is a claim about "
+    "f which no data support. It has no estimate.": {"empty": _zero},
+    "Right wherever there is a key. An empty window gives the nearest value in your answer, "
+    "though the window does not reach it. It has no estimate.": {"empty": _nearest},
+    "Right wherever there is a key. An empty window gives the mean of all values in your answer, "
+    "though it sees none of them. It has no estimate.": {
+        "empty": lambda queries, keys, values: values.mean()
+    },
+    "A key exactly at the edge of the window is lost: the boxcar of chapter 3 is 1 for |u| ≤ 1, "
+    "the edge included.": {"votes": lambda gap, sigma: np.abs(gap) < sigma},
+    "The window has the same width for every σ: the distance was not divided by σ.": {
+        "votes": lambda gap, sigma: np.abs(gap) <= 1
+    },
+    "A squared distance was compared with σ. Compare a distance with σ, or a square with a "
+    "square.": {"votes": lambda gap, sigma: gap**2 <= sigma},
+    "The window is half as wide as it should be: it reaches σ to each side.": {
+        "votes": lambda gap, sigma: np.abs(gap) <= sigma / 2
+    },
+    "The sum over the window was divided by n, the number of all keys. Divide by what the window "
+    "holds, so that the weights of a query sum to 1.": [
+        {"divisor": lambda total, n: n, "empty": empty} for empty in (_zero, _nothing)
+    ],
+    "These are sums over the window. An average divides by the number of keys in it.": [
+        {"divisor": lambda total, n: 1, "empty": empty} for empty in (_zero, _nothing)
+    ],
+    "Every key to the right of a query is seen, however far away: the difference is negative "
+    "there. A distance has no sign.": {"votes": lambda gap, sigma: gap <= sigma},
+    "Every key to the left of a query is seen, however far away: the difference is negative "
+    "there. A distance has no sign.": {"votes": lambda gap, sigma: -gap <= sigma},
+    "These are averages of the keys, that is, of places. Average the values.": _of_keys,
+    "Keys outside the window still have a weight: the exponential of a mask of 0 and 1 is 1 and "
+    "e. A hidden key has the score log 0.": {
+        "votes": lambda gap, sigma: np.exp(1.0 * (np.abs(gap) <= sigma))
+    },
+}
 
 
 def _drawn_window(rng):
@@ -92,76 +122,7 @@ register(
             },
         ],
         draw=_drawn_window,
-        mistakes=[
-            Mistake(
-                _filled(lambda queries, keys, values: 0.0),
-                "Right wherever there is a key. An empty window gives 0 in your answer: that is a "
-                "claim about f which no data support. It has no estimate.",
-            ),
-            Mistake(
-                _filled(_nearest_value),
-                "Right wherever there is a key. An empty window gives the nearest value in your "
-                "answer, though the window does not reach it. It has no estimate.",
-            ),
-            Mistake(
-                _filled(lambda queries, keys, values: values.mean()),
-                "Right wherever there is a key. An empty window gives the mean of all values in "
-                "your answer, though it sees none of them. It has no estimate.",
-            ),
-            Mistake(
-                _window(lambda distance, sigma: distance < sigma),
-                "A key exactly at the edge of the window is lost: the boxcar of chapter 3 is 1 "
-                "for |u| ≤ 1, the edge included.",
-            ),
-            Mistake(
-                _window(lambda distance, sigma: distance <= 1),
-                "The window has the same width for every σ: the distance was not divided by σ.",
-            ),
-            Mistake(
-                _window(lambda distance, sigma: distance**2 <= sigma),
-                "A squared distance was compared with σ. Compare a distance with σ, or a square "
-                "with a square.",
-            ),
-            Mistake(
-                _window(lambda distance, sigma: distance <= sigma / 2),
-                "The window is half as wide as it should be: it reaches σ to each side.",
-            ),
-            *[
-                Mistake(
-                    answer,
-                    "The sum over the window was divided by n, the number of all keys. Divide by "
-                    "what the window holds, so that the weights of a query sum to 1.",
-                )
-                for answer in (_summed("n", 0.0), _summed("n", np.nan))
-            ],
-            *[
-                Mistake(
-                    answer,
-                    "These are sums over the window. An average divides by the number of keys in "
-                    "it.",
-                )
-                for answer in (_summed(1, 0.0), _summed(1, np.nan))
-            ],
-            *[
-                Mistake(
-                    lambda queries, keys, values, sigma, side=side: _averaged(
-                        1.0 * (side * (queries[:, None] - keys) <= sigma), values
-                    ),
-                    f"Every key to the {where} of a query is seen, however far away: the "
-                    "difference is negative there. A distance has no sign.",
-                )
-                for side, where in ((1, "right"), (-1, "left"))
-            ],
-            Mistake(
-                lambda queries, keys, values, sigma: _boxcar_average(queries, keys, keys, sigma),
-                "These are averages of the keys, that is, of places. Average the values.",
-            ),
-            Mistake(
-                _window(lambda distance, sigma: np.exp(1.0 * (distance <= sigma))),
-                "Keys outside the window still have a weight: the exponential of a mask of 0 and "
-                "1 is 1 and e. A hidden key has the score log 0.",
-            ),
-        ],
+        mistakes=slips(_WINDOW_SLIPS, of=_averaged),
         picture="curve",
         x="queries",
     )
@@ -175,64 +136,44 @@ SPREAD = 0.6
 _MASS = np.array([2, 4 / pi, 16 / 15, 2])
 _VARIANCE = np.array([1 / 3, 1 - 8 / pi**2, 1 / 7, 2])
 
+
+def _widths(boxcar=1 / 3, cosine=1 - 8 / pi**2, quartic=1 / 7, laplace=2.0):
+    """The widths for these variances, those of each kernel at width 1; each can go wrong."""
+    return SPREAD / np.sqrt([boxcar, cosine, quartic, laplace])
+
+
+_WIDTHS_SLIPS = {
+    "Those are the spreads that the width 0.6 gives. Asked is the other direction: solve (3.1) "
+    "for the width.": SPREAD * np.sqrt(_VARIANCE),
+    "You divided by the variance of each kernel. The spread is in units of x, and so is the "
+    "standard deviation.": SPREAD / _VARIANCE,
+    "The standard deviations are those of K as it stands. A kernel must first be divided by its "
+    "integral to be a density.": SPREAD / np.sqrt(_VARIANCE * _MASS),
+    "Those are the right standard deviations at width 1. One step is left: the width that turns "
+    "each of them into 0.6.": np.sqrt(_VARIANCE),
+    "Three are right; the Laplace kernel is not. Its second moment is 2 ∫ u² e⁻ᵘ du over u > 0, "
+    "divided by its integral, 2: the first integral is not 1.": {"laplace": 1},
+    "Three are right; the quartic one is not: its parabola is squared. You have the value of the "
+    "Epanechnikov kernel.": {"quartic": 1 / 5},
+    "Three are right; the boxcar is not. 1/12 is the variance of a block of length 1; this one "
+    "reaches from −1 to 1.": {"boxcar": 1 / 12},
+    "Three are right; the Laplace kernel is not: it does not end at −1 and 1.": {
+        "laplace": (2 - 5 / e) / (1 - 1 / e)
+    },
+    "These are rounded to two decimals. Give three digits.": np.round(_widths(), 2),
+    "That is one width for all. The same width means different spreads: see the table of standard "
+    "deviations in chapter 3.": np.full(4, SPREAD),
+}
+
 register(
     Exercise(
         name="matched_widths",
         chapter=3,
         title="The same spread for four kernels",
         kind="compute",
-        reference=lambda: SPREAD / np.sqrt(_VARIANCE),
+        reference=_widths,
         tolerance=2e-3,
-        mistakes=[
-            Mistake(
-                SPREAD * np.sqrt(_VARIANCE),
-                "Those are the spreads that the width 0.6 gives. Asked is the other direction: "
-                "solve (3.1) for the width.",
-            ),
-            Mistake(
-                SPREAD / _VARIANCE,
-                "You divided by the variance of each kernel. The spread is in units of x, and so "
-                "is the standard deviation.",
-            ),
-            Mistake(
-                SPREAD / np.sqrt(_VARIANCE * _MASS),
-                "The standard deviations are those of K as it stands. A kernel must first be "
-                "divided by its integral to be a density.",
-            ),
-            Mistake(
-                np.sqrt(_VARIANCE),
-                "Those are the right standard deviations at width 1. One step is left: the width "
-                "that turns each of them into 0.6.",
-            ),
-            Mistake(
-                SPREAD / np.sqrt([1 / 3, 1 - 8 / pi**2, 1 / 7, 1]),
-                "Three are right; the Laplace kernel is not. Its second moment is 2 ∫ u² e⁻ᵘ du "
-                "over u > 0, divided by its integral, 2: the first integral is not 1.",
-            ),
-            Mistake(
-                SPREAD / np.sqrt([1 / 3, 1 - 8 / pi**2, 1 / 5, 2]),
-                "Three are right; the quartic one is not: its parabola is squared. You have the "
-                "value of the Epanechnikov kernel.",
-            ),
-            Mistake(
-                SPREAD / np.sqrt([1 / 12, *_VARIANCE[1:]]),
-                "Three are right; the boxcar is not. 1/12 is the variance of a block of length 1; "
-                "this one reaches from −1 to 1.",
-            ),
-            Mistake(
-                SPREAD / np.sqrt([*_VARIANCE[:3], (2 - 5 / e) / (1 - 1 / e)]),
-                "Three are right; the Laplace kernel is not: it does not end at −1 and 1.",
-            ),
-            Mistake(
-                np.round(SPREAD / np.sqrt(_VARIANCE), 2),
-                "These are rounded to two decimals. Give three digits.",
-            ),
-            Mistake(
-                np.full(4, SPREAD),
-                "That is one width for all. The same width means different spreads: see the table "
-                "of standard deviations in chapter 3.",
-            ),
-        ],
+        mistakes=slips(_WIDTHS_SLIPS, of=_widths),
     )
 )
 
@@ -240,42 +181,98 @@ register(
 # 3.3 Parzen windows and attention ----------------------------------------------------------------
 
 
-def _parzen(queries, keys, labels, sigma, share=None, factor=None, power=0.5):
-    """p̂(x, 1) − p̂(x, −1); share: what a point of each class counts, 1/n when right."""
-    u = _distances(queries, keys) / sigma
-    bump = np.exp(-power * u**2) * (factor or 1 / (sigma * sqrt(2 * pi)))
-    share = np.full(len(keys), 1 / len(keys)) if share is None else share
-    return bump @ (labels * share)
+def _parzen(
+    queries,
+    keys,
+    labels,
+    sigma,
+    adds=lambda labels: labels / len(labels),
+    factor=lambda sigma: 1 / (sigma * sqrt(2 * pi)),
+    power=0.5,
+    width=lambda sigma: sigma,
+):
+    """p̂(x, 1) − p̂(x, −1), with what can go wrong. adds: what each point contributes."""
+    u = (queries[:, None] - keys) / width(sigma)
+    return factor(sigma) * np.exp(-power * u**2) @ adds(labels)
 
 
 def _vote(queries, keys, labels, sigma):
     return nadaraya_watson(queries, keys, labels, sigma=sigma)[0]
 
 
-def _parzen_and_vote(queries, keys, labels, sigma):
-    return _parzen(queries, keys, labels, sigma), _vote(queries, keys, labels, sigma)
+def _parzen_and_vote(queries, keys, labels, sigma, first=_parzen, second=_vote, **window):
+    """The two parts, each of which can go wrong; window: knobs of the first."""
+    return first(queries, keys, labels, sigma, **window), second(queries, keys, labels, sigma)
 
 
-def _of_its_class(labels):
-    """For each point, one over the size of its class."""
-    return 1 / np.where(labels > 0, (labels > 0).sum(), (labels < 0).sum())
+def _size_of_class(labels):
+    """For each point, the number of points of its class."""
+    return np.where(labels > 0, (labels > 0).sum(), (labels < 0).sum())
 
 
-def _with(first=None, second=None):
-    """A wrong answer: one part, or both, replaced."""
-    return lambda **case: (
-        (first or _parzen)(**case),
-        (second or _vote)(**case),
-    )
+def _vote_at(width):
+    return lambda queries, keys, labels, sigma: _vote(queries, keys, labels, width(sigma))
+
+
+def _over_queries(queries, keys, labels, sigma):
+    return _parzen(queries, keys, labels, sigma, adds=lambda labels: labels) / len(queries)
 
 
 def _weighted_sum(queries, keys, labels, sigma):
-    return np.exp(-((_distances(queries, keys) / sigma) ** 2) / 2) @ labels
+    return np.exp(-(((queries[:, None] - keys) / sigma) ** 2) / 2) @ labels
 
 
-def _density_sum(**case):
-    return _parzen(**{**case, "labels": np.abs(case["labels"])})
+def _sign_of(part):
+    return lambda *case: np.sign(part(*case))
 
+
+_PARZEN_SLIPS = {
+    "That is the difference of the densities within the classes. A joint density also counts how "
+    "frequent the class is: its prior n_y / n is missing.": {
+        "adds": lambda labels: labels / _size_of_class(labels)
+    },
+    "Both classes have the prior ½ in your answer. The empirical prior of a class is its share of "
+    "the points, n_y / n.": {"adds": lambda labels: labels / _size_of_class(labels) / 2},
+    "The difference lacks a factor 1/σ: a window of width σ must integrate to 1.": {
+        "factor": lambda sigma: 1 / sqrt(2 * pi)
+    },
+    "The signs are right. For densities, each window must integrate to 1: the Gaussian needs its "
+    "constant, which does not cancel here.": {"factor": lambda sigma: 1.0},
+    "Each window must integrate to 1: there is a 1/σ, and the integral of the bell itself is "
+    "still missing.": {"factor": lambda sigma: 1 / sigma},
+    "The difference is n times too large: a Parzen estimate is a mean of windows.": {
+        "adds": lambda labels: labels
+    },
+    "The windows are too narrow for their σ: the exponent is −u²/2.": [
+        {"power": 1.0},
+        {"power": 1.0, "second": _vote_at(lambda sigma: sigma / sqrt(2))},
+    ],
+    "In the exponent the squared distance is divided by σ. It is u that is squared, and u is "
+    "already divided by σ.": {"width": sqrt, "second": _vote_at(sqrt)},
+    "In the constant of the Gaussian only 2π stands under the root; σ does not.": {
+        "factor": lambda sigma: 1 / sqrt(2 * pi * sigma)
+    },
+    "The difference was divided by the number of queries. A Parzen estimate is a mean over the "
+    "points.": {"first": _over_queries},
+    "The prior n_y / n multiplies a mean over the class; here it multiplies a sum, so the class "
+    "size counts twice.": {"adds": lambda labels: labels * _size_of_class(labels) / len(labels)},
+    "Only class 1 is in the difference. The other class has the label −1, not 0.": {
+        "adds": lambda labels: (labels == 1) / len(labels)
+    },
+    "These are the decisions. Give the two quantities themselves, so that you can see that their "
+    "signs agree.": {"first": _sign_of(_parzen), "second": _sign_of(_vote)},
+    "The first part is the vote again. Before anything is divided by p̂(x), it is a difference of "
+    "two densities.": {"first": _vote},
+    "The first part is the sum of the joint densities, which is p̂(x). Asked is their difference: "
+    "the class −1 enters with a minus.": {"adds": lambda labels: np.abs(labels) / len(labels)},
+    "The vote is given as a sign. Give the estimate itself, a number between −1 and 1.": {
+        "second": _sign_of(_vote)
+    },
+    "The vote is a sum of kernels times labels. Attention weights sum to 1: divide by the sum of "
+    "the kernels.": {"second": _weighted_sum},
+    "The second part is the difference again. The vote is an average of labels under weights that "
+    "sum to 1.": {"second": _parzen},
+}
 
 register(
     Exercise(
@@ -307,102 +304,7 @@ register(
             "sigma": float(rng.uniform(0.6, 2)),
         },
         tolerance=1e-8,
-        mistakes=[
-            Mistake(
-                _with(lambda **c: _parzen(**c, share=_of_its_class(c["labels"]))),
-                "That is the difference of the densities within the classes. A joint density also "
-                "counts how frequent the class is: its prior n_y / n is missing.",
-            ),
-            Mistake(
-                _with(lambda **c: _parzen(**c, share=_of_its_class(c["labels"]) / 2)),
-                "Both classes have the prior ½ in your answer. The empirical prior of a class is "
-                "its share of the points, n_y / n.",
-            ),
-            Mistake(
-                _with(lambda **c: _parzen(**c, factor=1 / sqrt(2 * pi))),
-                "The difference lacks a factor 1/σ: a window of width σ must integrate to 1.",
-            ),
-            Mistake(
-                _with(lambda **c: _parzen(**c, factor=1.0)),
-                "The signs are right. For densities, each window must integrate to 1: the Gaussian "
-                "needs its constant, which does not cancel here.",
-            ),
-            Mistake(
-                _with(lambda **c: _parzen(**c, factor=1 / c["sigma"])),
-                "Each window must integrate to 1: there is a 1/σ, and the integral of the "
-                "bell itself is still missing.",
-            ),
-            Mistake(
-                _with(lambda **c: _parzen(**c, share=np.ones(len(c["keys"])))),
-                "The difference is n times too large: a Parzen estimate is a mean of windows.",
-            ),
-            *[
-                Mistake(
-                    _with(lambda **c: _parzen(**c, power=1.0), vote),
-                    "The windows are too narrow for their σ: the exponent is −u²/2.",
-                )
-                for vote in (None, lambda **c: _vote(**{**c, "sigma": c["sigma"] / sqrt(2)}))
-            ],
-            Mistake(
-                _with(
-                    lambda **c: _parzen(
-                        **{**c, "sigma": sqrt(c["sigma"])}, factor=1 / (c["sigma"] * sqrt(2 * pi))
-                    ),
-                    lambda **c: _vote(**{**c, "sigma": sqrt(c["sigma"])}),
-                ),
-                "In the exponent the squared distance is divided by σ. It is u that is squared, "
-                "and u is already divided by σ.",
-            ),
-            Mistake(
-                _with(lambda **c: _parzen(**c, factor=1 / sqrt(2 * pi * c["sigma"]))),
-                "In the constant of the Gaussian only 2π stands under the root; σ does not.",
-            ),
-            Mistake(
-                _with(lambda **c: _parzen(**c) * len(c["keys"]) / len(c["queries"])),
-                "The difference was divided by the number of queries. A Parzen estimate is a mean "
-                "over the points.",
-            ),
-            Mistake(
-                _with(
-                    lambda **c: _parzen(**c, share=1 / _of_its_class(c["labels"]) / len(c["keys"]))
-                ),
-                "The prior n_y / n multiplies a mean over the class; here it multiplies a sum, so "
-                "the class size counts twice.",
-            ),
-            Mistake(
-                _with(lambda **c: _parzen(**{**c, "labels": 1.0 * (c["labels"] == 1)})),
-                "Only class 1 is in the difference. The other class has the label −1, not 0.",
-            ),
-            Mistake(
-                lambda **c: (np.sign(_parzen(**c)), np.sign(_vote(**c))),
-                "These are the decisions. Give the two quantities themselves, so that you can see "
-                "that their signs agree.",
-            ),
-            Mistake(
-                _with(_vote),
-                "The first part is the vote again. Before anything is divided by p̂(x), it is a "
-                "difference of two densities.",
-            ),
-            Mistake(
-                _with(_density_sum),
-                "The first part is the sum of the joint densities, which is p̂(x). Asked is their "
-                "difference: the class −1 enters with a minus.",
-            ),
-            Mistake(
-                _with(None, lambda **c: np.sign(_vote(**c))),
-                "The vote is given as a sign. Give the estimate itself, a number between −1 and 1.",
-            ),
-            Mistake(
-                _with(None, _weighted_sum),
-                "The vote is a sum of kernels times labels. Attention weights sum to 1: divide "
-                "by the sum of the kernels.",
-            ),
-            Mistake(
-                _with(None, _parzen),
-                "The second part is the difference again. The vote is an average of labels under "
-                "weights that sum to 1.",
-            ),
-        ],
+        mistakes=slips(_PARZEN_SLIPS, of=_parzen_and_vote),
     )
 )
 

@@ -9,10 +9,10 @@ from ..attention import masked_softmax, nadaraya_watson
 from ..bandwidth import bias_variance, leave_one_out_error, plug_in_bandwidth
 from ..data import sine_linear
 from ..local_line import local_linear
-from .claims import claims_with_numbers
 from .compare import as_numbers
 from .engine import Exercise, register, slips
 from .limits import AnswerError, UnfinishedError
+from .parts import claims_with_numbers
 
 # 4.1 How many does a query listen to? ------------------------------------------------------------
 

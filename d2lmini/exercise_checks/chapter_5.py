@@ -8,9 +8,9 @@ import numpy as np
 from ..attention import masked_softmax, nadaraya_watson
 from ..bandwidth import bias_variance, leave_one_out_error, training_error
 from ..data import sine_power
-from .claims import claims_with_numbers
 from .engine import Exercise, register, slips
 from .limits import AnswerError
+from .parts import claims_with_numbers
 
 SEED = 2  # of the data that the reader trains on
 STEPS = 60

@@ -6,10 +6,10 @@ import numpy as np
 
 from ..attention import masked_softmax, nadaraya_watson
 from ..positions import causal_mask, positional_scores
-from .claims import claims_with_numbers
 from .compare import Difference, detached
 from .engine import Exercise, register, slips
 from .limits import AnswerError
+from .parts import claims_with_numbers
 
 # 6.1 A row by hand -------------------------------------------------------------------------------
 

@@ -8,14 +8,16 @@ How the mistakes of an exercise are written: as a table, what to say -> what it 
 reference is a function with a knob for each thing that readers get wrong, and the defaults are
 right; a mistake is the knobs that are turned, ``{"share": 1.0}``. A mistake of another shape is a
 function of its own with a name that says what it does, and one that comes in several guises is a
-list. ``slips`` makes the table into mistakes; the tables of ``judge_parts`` hold wrong values.
+list. ``slips`` makes the table into mistakes; ``judge_parts``, for answers in parts, has a table of
+wrong values for each part.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -180,74 +182,6 @@ def judge(exercise: Exercise, answer: Any, more: Sequence[Mapping[str, Any]] = (
         return Result(exercise.name, DIFFERS, f"{OURS}: {exercise.name}, {what}.")
 
 
-def truth_table(expected: Mapping[str, bool], hint: str) -> Callable[[Any], str | None]:
-    """A judge for statements that are true or false: the answer maps each letter to a bool."""
-
-    def judge_statements(answer: Any) -> str | None:
-        if not isinstance(answer, Mapping) or set(answer) != set(expected):
-            must = f"The answer must be a dict: {', '.join(expected)}, each True or False."
-            return must + entries_amiss(answer, expected)
-        if open_ := [k for k, v in answer.items() if v is None or v is ...]:
-            return f"Still open: {', '.join(open_)}. Put True or False."
-        if odd := [k for k, v in answer.items() if not isinstance(v, bool | np.bool_)]:
-            return f"{', '.join(odd)}: put True or False, without quotes."
-        wrong = sum(bool(answer[key]) != truth for key, truth in expected.items())
-        if wrong:
-            are = "is" if wrong == 1 else "are"
-            return f"{wrong} of the {len(expected)} {are} not right yet. {hint}"
-        return None
-
-    return judge_statements
-
-
-def entries_amiss(answer: Any, wanted: Iterable[str]) -> str:
-    """Which entries of a dict are missing, and which are too many; "" for anything else."""
-    if not isinstance(answer, Mapping):
-        return ""
-    missing = [str(name) for name in wanted if name not in answer]
-    extra = [str(name)[:20] for name in answer if name not in set(wanted)]
-    said = [
-        f" {what}: {', '.join(names[:8])}."
-        for what, names in (("Missing", missing), ("Not asked for", extra))
-        if names
-    ]
-    return "".join(said)
-
-
-def judge_parts(
-    right: Mapping[str, Any],
-    slips: Mapping[str, Sequence[tuple[Any, str]]],
-    tolerance: float = 1e-3,
-) -> Callable[[Any], str | None]:
-    """A judge for a dict of numbers and arrays, each part on its own, in the order of ``right``.
-
-    slips: part -> wrong values and what to say to whoever gives them. tolerance: absolute plus
-    relative.
-    """
-
-    def judge_each(answer: Any) -> str | None:
-        if not isinstance(answer, Mapping) or set(answer) != set(right):
-            must = f"The answer must be a dict with the entries {', '.join(right)}."
-            return must + entries_amiss(answer, right)
-        if open_ := [name for name in right if answer[name] is None or answer[name] is ...]:
-            return f"Still open: {', '.join(open_)}."
-        for name, expected in right.items():
-            difference = differs(answer[name], expected, tolerance, reveal=False)
-            if difference is None:
-                continue
-            if difference.unfinished:
-                return f"Still open: {name}."
-            for close in (min(tolerance, 1e-6), tolerance):  # of two slips near it, the nearer
-                for wrong, message in slips.get(name, ()):
-                    if same(answer[name], wrong, close):
-                        return message
-            message = difference.message
-            return f"{name}: {message[:1].lower()}{message[1:]}"
-        return None
-
-    return judge_each
-
-
 # Judging -----------------------------------------------------------------------------------------
 
 OURS = "The check itself failed, so this says nothing about your answer; please report it"
@@ -273,21 +207,20 @@ def _judge_value(exercise: Exercise, answer: Any) -> Result:
         return Result(exercise.name, PASSED, "Right.")
     if difference.unfinished:
         return Result(exercise.name, NOT_YET, difference.message)
-    for mistake in exercise.mistakes:
-        wrong = mistake.answer() if callable(mistake.answer) else mistake.answer
-        if same(answer, wrong, exercise.tolerance):
-            difference = difference.saying(mistake.message)
-            break
+    if message := _recognised(exercise, [({}, answer, expected)]):
+        difference = difference.saying(message)
     return Result(exercise.name, DIFFERS, difference.message, difference.without_expected())
 
 
 def _judge_function(exercise: Exercise, answer: Any, cases: list[Mapping[str, Any]]) -> Result:
-    if problem := _not_callable(answer, exercise):
-        return Result(exercise.name, DIFFERS, problem)
+    names = list(exercise.cases[0])
+    function = _under_any_names(answer, names) if callable(answer) else None
+    if function is None:
+        return Result(exercise.name, DIFFERS, _no_such_function(exercise.name, answer, names))
     failed, outcomes = None, []
     for case in cases:
         expected = exercise.reference(**exercise.arguments(case))
-        outcome, bad = _judge_case(exercise, answer, case)
+        outcome, bad = _judge_case(exercise, function, case)
         if bad is not None:
             return _none_later(bad, case) if outcomes and outcome.value is None else bad
         difference = differs(outcome.value, expected, exercise.tolerance, exercise.returns)
@@ -315,30 +248,33 @@ def _none_later(bad: Result, case: Mapping[str, Any]) -> Result:
 
 
 def _judge_case(
-    exercise: Exercise, answer: Any, case: Mapping[str, Any]
+    exercise: Exercise, function: Callable, case: Mapping[str, Any]
 ) -> tuple[Outcome, Result | None]:
     """Call the answer with one case; with it a Result when there is nothing to compare."""
     arguments = exercise.arguments(case)
-    outcome = call(answer, exercise.seconds, **arguments)
+    outcome = call(function, exercise.seconds, **arguments)
+    status = DIFFERS
     if outcome.problem:
-        status = NOT_YET if outcome.unfinished or outcome.interrupted else DIFFERS
-        case = None if status == NOT_YET else case
-        return outcome, Result(exercise.name, status, outcome.problem, None, case, outcome.printed)
-    message = ""
-    if outcome.value is None or outcome.value is ...:
+        status, message = _status_of(outcome), outcome.problem
+    elif outcome.value is None or outcome.value is ...:
+        status = NOT_YET
         message = (
             "The function prints something and returns nothing: end it with return and the result."
             if outcome.printed.strip()
             else "The function returns nothing yet: replace the ... and return the result."
         )
-        return outcome, Result(exercise.name, NOT_YET, message, printed=outcome.printed)
-    if hasattr(type(outcome.value), "__next__"):
+    elif hasattr(type(outcome.value), "__next__"):
         message = "The function gives a generator, which has computed nothing yet: return it all."
     elif changed := _changed(exercise, case, arguments):
         message = f"The function changes its argument {changed} in place: work on a copy."
-    if not message:
+    else:
         return outcome, None
-    return outcome, Result(exercise.name, DIFFERS, message, None, case, outcome.printed)
+    failing = case if status == DIFFERS else None
+    return outcome, Result(exercise.name, status, message, None, failing, outcome.printed)
+
+
+def _status_of(stopped: Outcome) -> str:
+    return NOT_YET if stopped.unfinished or stopped.interrupted else DIFFERS
 
 
 def _judge_freely(exercise: Exercise, answer: Any) -> Result:
@@ -346,8 +282,8 @@ def _judge_freely(exercise: Exercise, answer: Any) -> Result:
     if outcome.problem:
         if outcome.error is not None and not _is_theirs(outcome.error, exercise):
             raise outcome.error
-        status = NOT_YET if outcome.unfinished or outcome.interrupted else DIFFERS
-        return Result(exercise.name, status, outcome.problem, printed=outcome.printed)
+        problem = outcome.problem
+        return Result(exercise.name, _status_of(outcome), problem, printed=outcome.printed)
     verdict = outcome.value
     if verdict is None:
         return Result(exercise.name, PASSED, "Right.", printed=outcome.printed)
@@ -379,20 +315,20 @@ def _recognised(exercise: Exercise, outcomes: list[tuple]) -> str | None:
     """The message of the first mistake that gives the same as the reader in every case."""
     for mistake in exercise.mistakes:
         if all(
-            same(got, value, exercise.tolerance)
-            for got, value in _pairs(mistake, exercise, outcomes)
+            same(got, _given_by(mistake, exercise, case), exercise.tolerance)
+            for case, got, _ in outcomes
         ):
             return mistake.message
     return None
 
 
-def _pairs(mistake: Mistake, exercise: Exercise, outcomes: list) -> Iterator[tuple[Any, Any]]:
-    for case, got, _ in outcomes:
-        try:
-            wrong = mistake.answer(**exercise.arguments(case))
-        except Exception:  # a mistake that gives nothing is not this reader's
-            wrong = None
-        yield got, wrong
+def _given_by(mistake: Mistake, exercise: Exercise, case: Mapping[str, Any]) -> Any:
+    if not callable(mistake.answer):
+        return mistake.answer
+    try:
+        return mistake.answer(**exercise.arguments(case))
+    except Exception:  # a mistake that gives nothing is not this reader's
+        return None
 
 
 def _in_every_case(exercise: Exercise, outcomes: list[tuple]) -> str | None:
@@ -414,22 +350,42 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
-def _not_callable(answer: Any, exercise: Exercise) -> str | None:
-    wanted = ", ".join(exercise.cases[0])
-    name = exercise.name
+def _under_any_names(answer: Callable, names: Sequence[str]) -> Callable | None:
+    """A function of these names that calls the answer, whatever it calls its arguments.
+
+    By name when the answer has all the names, else by place, those after a * in their order. None
+    when it takes another number of arguments.
+    """
+    by_name = (), dict(zip(names, names, strict=True))
+    try:
+        signature = inspect.signature(answer)
+    except ValueError:  # written in C
+        return lambda **case: answer(*(case[name] for name in names))
+    starred = [p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY]
+    first = max(len(names) - len(starred), 0)
+    mixed = names[:first], dict(zip(starred, names[first:], strict=False))
+    ways = [(names, {}), by_name, mixed]
+    if set(names) <= set(signature.parameters):
+        ways.insert(0, by_name)
+    for placed, named in ways:
+        with contextlib.suppress(TypeError):
+            signature.bind(*placed, **named)
+            return lambda **case: answer(
+                *(case[name] for name in placed), **{at: case[name] for at, name in named.items()}
+            )
+    return None
+
+
+def _no_such_function(name: str, answer: Any, names: Sequence[str]) -> str:
+    wanted = ", ".join(names)
     if not callable(answer):
         return (
             f"The answer is {kind_of(answer)}; it must be a function of ({wanted}). "
             f'Give the function itself, check("{name}", {name}), without calling it.'
         )
-    try:
-        signature = inspect.signature(answer)
-        signature.bind(**exercise.cases[0])
-    except TypeError:
-        return f"The function takes ({', '.join(signature.parameters)}); it must take ({wanted})."
-    except ValueError:  # no signature: a function written in C
-        pass
-    return None
+    takes = ", ".join(inspect.signature(answer).parameters)
+    count = f"{len(names)} argument{'s' * (len(names) > 1)}"
+    return f"The function takes ({takes}); it must take {count}, ({wanted})."
 
 
 def _changed(exercise: Exercise, case: Mapping[str, Any], arguments: dict) -> str | None:

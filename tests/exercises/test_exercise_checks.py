@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from d2lmini.exercise_checks import EXERCISES, check, engine, limits, progress, session, show
+from d2lmini.exercise_checks import EXERCISES, check, limits, parts, progress, session, show
 from d2lmini.exercise_checks.compare import Difference, differs
 from d2lmini.exercise_checks.engine import DIFFERS, NOT_YET, PASSED, Exercise, Mistake, judge
 from tools import ROOT
@@ -179,7 +179,9 @@ class _Hostile:
         (lambda x: x[1:] @ x, DIFFERS, "ValueError: the shapes do not fit, 3 against 2 in line"),
         (lambda x: unknown, DIFFERS, "NameError.*Did you run the cell"),  # noqa: F821
         (np.array([2.0, 4.0, 7.0]), DIFFERS, r"an array; it must be a function .* without calling"),
-        (lambda y: y, DIFFERS, r"takes \(y\); it must take \(x\)"),
+        (lambda x, y: x, DIFFERS, r"takes \(x, y\); it must take 1 argument, \(x\)"),
+        (lambda *, y, z: y, DIFFERS, r"takes \(y, z\); it must take 1 argument, \(x\)"),
+        (lambda: 2, DIFFERS, r"takes \(\); it must take 1 argument, \(x\)"),
         (lambda x: x**2, DIFFERS, "^That is the square"),
         (lambda x: 6 * x, DIFFERS, "^Every entry is 3 times what was expected"),
         (lambda x: -2 * x, DIFFERS, "^Every entry has the wrong sign"),
@@ -229,11 +231,32 @@ def test_a_loop_is_ended_also_one_that_catches_everything():
         lambda x: (2 * x + 1e-5).astype("float32"),
         lambda x: 2 * x + 0j,
         lambda *, x: x + x,
+        lambda y: 2 * y,
+        lambda *, y: 2 * y,
+        lambda *numbers: 2 * numbers[0],
+        lambda y, digits=None, **more: 2 * y,
         functools.partial(lambda factor, x: factor * x, 2),
     ],
 )
 def test_right_however_it_is_written(answer):
     assert said(answer) == "Right in all 2 cases."
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda q, k: _weights(q, k),
+        lambda keys, queries: _weights(queries, keys),  # its names say which is which
+        lambda q, *, k: _weights(q, k),
+        lambda *, q, k: _weights(q, k),
+        lambda *, keys, queries: _weights(queries, keys),
+        lambda *both: _weights(*both),
+        lambda **case: _weights(**case),
+        lambda *both, **named: _weights(*both, **named),
+    ],
+)
+def test_right_whatever_its_arguments_are_called(answer):
+    assert judge(weights, answer).passed
 
 
 def test_only_single_precision_is_compared_coarsely():
@@ -560,6 +583,16 @@ def test_the_reference_passes(exercise):
     assert result.passed, result.message
 
 
+@named(functions)
+def test_arguments_may_have_any_names(exercise):
+    names = list(exercise.cases[0])
+    places = ", ".join(f"a{i}" for i in range(len(names)))
+    scope = {"names": names, "reference": exercise.reference}
+    answer = eval(f"lambda {places}: reference(**dict(zip(names, ({places},))))", scope)
+    assert judge(exercise, answer).passed
+    assert "it must take" in judge(exercise, lambda *, one, two, three, four, five, six: 1).message
+
+
 @named(with_reference)
 def test_each_mistake_has_its_own_message(exercise):
     for mistake in exercise.mistakes:
@@ -610,5 +643,5 @@ def test_odd_answers_get_words(exercise, answer):
 def test_a_difference_can_be_said_otherwise():
     difference = Difference("a", 1, 2)
     assert difference.saying("b").without_expected() == Difference("b", None, 2)
-    assert engine.truth_table({"a": True}, "Read it again.")({"a": False}).endswith("again.")
+    assert parts.truth_table({"a": True}, "Read it again.")({"a": False}).endswith("again.")
     assert PASSED == "passed"
