@@ -75,7 +75,7 @@ def dot_product_attention(
     A query that sees no key gets NaN and a row of zeros, and the call warns once with
     EmptyWindowWarning. Errors: ValueError naming the argument, what it was and what it must be.
     Torch tensors give torch tensors, differentiable in all but the mask.
-    Source: Vaswani et al. (2017), equation 1; chapter 6.
+    Source: Vaswani et al. (2017), equation 1; chapter 7.
     """
     queries, keys, values, mask, scale, bias = arguments.tokens(
         queries, keys, values, mask, scale, bias
@@ -95,7 +95,7 @@ def masked_softmax(scores: Array, mask: Array | None = None) -> Array:
 
     scores (..., n), each finite or -inf; mask of the same shape, bool, True = visible. The row's
     maximum is subtracted first, so no row overflows or gives 0/0; a row in which every key is
-    hidden or -inf is all 0. Errors: ValueError. Source: chapter 2 (stability), chapter 6 (masks).
+    hidden or -inf is all 0. Errors: ValueError. Source: chapter 2 (stability), chapter 7 (masks).
     """
     scores = hide(*arguments.scores(scores, mask))
     with np.errstate(all="ignore"):

@@ -163,7 +163,7 @@ def plug_in_bandwidth(keys: Array, values: Array, kernel: str | Kernel = "gaussi
     at least six distinct; values (n,). The bias it weighs has no design term: it holds for evenly
     spread keys, and for local_linear. Errors: ValueError naming the argument; inf when the fitted
     quartic has no curvature. Source: Fan and Gijbels (1996), section 4.2; Ruppert, Sheather and
-    Wand (1995) fit it in blocks; chapter 4.
+    Wand (1995) fit it in blocks; chapter 5.
     """
     data, kernel = _data(keys, values, kernel)
     keys, kernel = _line(keys), _with_width(kernel)

@@ -5,7 +5,7 @@ The distance is multiplied by w, so |w| = 1 / sigma, and the weights of a query 
     weights[i] = softmax over j of -((x - x_j) w)^2 / 2, component i.
 
 A training point is estimated from all the *other* points: with a vote on itself the best w is
-infinite. Chapter 5. The metric W of several components, learned by gradient descent on the
+infinite. Chapter 6. The metric W of several components, learned by gradient descent on the
 leave-one-out error, is that of Weinberger & Tesauro (2007).
 """
 
@@ -36,7 +36,7 @@ class NWKernelRegression(nn.Module):
     distance ||W (q - k)||. Only w^2, or W^T W, can be told from the data.
 
     ``attention_weights`` holds the weights of the last call, (m, n), without gradient.
-    Errors: ValueError for w that is not finite or has another shape. Chapter 5: (5.1), (5.7).
+    Errors: ValueError for w that is not finite or has another shape. Chapter 6: (6.1), (6.7).
     """
 
     def __init__(self, w: float | Array = 1.0) -> None:
@@ -66,7 +66,7 @@ class NWLogBandwidth(NWKernelRegression):
     """The same smoother with log sigma as its parameter: w = exp(-log_sigma) is never 0.
 
     sigma: a positive number, or (d,). A gradient step multiplies sigma, whatever its size.
-    Errors: ValueError for sigma that is not positive and finite. Chapter 5, (5.5).
+    Errors: ValueError for sigma that is not positive and finite. Chapter 6, (6.5).
     """
 
     def __init__(self, sigma: float | Array = 1.0) -> None:
@@ -88,7 +88,7 @@ def leave_one_out_pairs(keys: Array, values: Array) -> tuple[torch.Tensor, torch
 
     keys (n,) or (n, d), values (n,), tensors or arrays -> keys (n, n - 1) or (n, n - 1, d) and
     values (n, n - 1); row i keeps the order and lacks point i.
-    Errors: ValueError for unequal lengths or fewer than two points. Chapter 5.
+    Errors: ValueError for unequal lengths or fewer than two points. Chapter 6.
     """
     keys, values = _points(keys, values)
     n = len(keys)
@@ -137,7 +137,7 @@ def fit(
     keys (n,) or (n, d), values (n,), tensors or arrays. With ``leave_one_out`` each point is
     estimated from the others; without it a point has a vote on itself. The model is changed in
     place. Nothing here is random: the same start gives the same run.
-    Errors: ValueError for bad input, and when a step leaves the finite numbers. Chapter 5.
+    Errors: ValueError for bad input, and when a step leaves the finite numbers. Chapter 6.
     """
     keys, values = _points(keys, values)
     if steps < 0 or not 0 < step_size < np.inf:

@@ -1,4 +1,4 @@
-"""A weighted straight line at each query: the smoother of chapter 4, by tilting the weights."""
+"""A weighted straight line at each query: the smoother of chapter 5, by tilting the weights."""
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def local_linear(
     entries may be negative; values on a line (a plane) come back exactly. In directions in which
     the keys in reach do not spread the slope is 0: with a single place in reach, or all other
     weights rounded to 0, the estimate is nadaraya_watson's local constant.
-    Source: Fan (1992), Wand and Jones (1995), chapter 5; chapter 4.
+    Source: Fan (1992), Wand and Jones (1995), section 5.2; chapter 5.
     """
     points, kernel = arguments.points(queries, keys, values, kernel, sigma, mask)
     constant = smoothing_weights(points, kernel)

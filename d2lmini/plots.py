@@ -185,7 +185,7 @@ def weights(
 ) -> None:
     """One row of attention weights as stems over the keys; the query as a dashed vertical line.
 
-    keys (n,), weights (n,), query a number.
+    keys (n,), weights (n,), negative ones below a line at 0; query a number.
     """
     ax = ax or _figure()
     color = PALETTE["estimate"]
@@ -193,7 +193,10 @@ def weights(
     ax.plot(keys, weights, "o", color=color, markersize=5, label="attention weight of a key")
     if query is not None:
         ax.axvline(query, color=PALETTE["query"], linestyle="--", linewidth=1.8, label="query q")
-    _finish(ax, "key k", "attention weight", None, legend=True, bottom=0)
+    negative = np.min(np.asarray(weights), initial=0.0) < 0
+    if negative:
+        ax.axhline(0, color=PALETTE["text"], linewidth=0.8)
+    _finish(ax, "key k", "attention weight", None, legend=True, bottom=None if negative else 0)
 
 
 def kernels(

@@ -2,7 +2,7 @@
 
 Positions run from 0 to n - 1; rows are queries, columns are keys. Masks are bool, True = visible,
 and combine with ``&``. Positional scores are added to the scores of ``dot_product_attention``
-(its ``bias``), which multiplies the kernel by a factor that looks at positions alone. Chapter 6.
+(its ``bias``), which multiplies the kernel by a factor that looks at positions alone. Chapter 7.
 """
 
 import numpy as np
@@ -47,7 +47,7 @@ def positional_scores(n: int, kernel: str | Kernel = "gaussian", sigma: float = 
     """log K(|i - j| / sigma), (n, n): the scores of a kernel on positions.
 
     kernel a name in KERNELS or a Kernel; sigma > 0 in positions. Where a compact kernel does not
-    reach, the score is -inf, which is a mask. Errors: ValueError. Source: chapter 6; with the
+    reach, the score is -inf, which is a mask. Errors: ValueError. Source: chapter 7; with the
     laplace kernel these are the linear biases of ALiBi (Press, Smith & Lewis 2021, arXiv
     2108.12409), whose slope is 1 / sigma.
     """

@@ -10,7 +10,7 @@ from importlib import import_module
 from .engine import EXERCISES, Exercise, Mistake, Result, judge
 from .session import check, progress
 
-for _chapter in range(1, 7):
+for _chapter in range(1, 8):
     import_module(f"{__name__}.chapter_{_chapter}")
 
 __all__ = ["EXERCISES", "Exercise", "Mistake", "Result", "check", "judge", "progress"]

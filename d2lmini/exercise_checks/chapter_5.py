@@ -1,562 +1,221 @@
-"""Exercises of chapter 5: learning w. Torch is imported when an answer is checked, not before."""
+"""Exercises of chapter 5: a better local fit."""
 
-import inspect
-from functools import cache
+import math
 
 import numpy as np
 
-from ..attention import masked_softmax, nadaraya_watson
-from ..bandwidth import bias_variance, leave_one_out_error, training_error
-from ..data import sine_power
+from ..bandwidth import bias_variance
+from ..data import sine_linear
+from .compare import as_numbers
 from .engine import Exercise, register, slips
-from .limits import AnswerError
-from .parts import claims_with_numbers
 
-SEED = 2  # of the data that the reader trains on
-STEPS = 60
+# 5.1 What a line leaves of a bend ----------------------------------------------------------------
 
 
-def _tensor(name, value):
-    import torch
-
-    return torch.tensor(value, dtype=torch.float64) if isinstance(value, list) else value
-
-
-def _as_floats(name, value):
-    return np.array(value, dtype=float) if isinstance(value, list) else value
+def _tilted(d, a, sign=-1):
+    """Weights (n,) of the local line from offsets d and weights a, before they are normalised."""
+    return a * (a @ d**2 + sign * (a @ d) * d)
 
 
-# 5.1 Many averages at once -----------------------------------------------------------------------
+def _bend_errors(offsets, weights, tilt=_tilted, normalise=np.sum, power=2):
+    """Errors of constant and line at the query when each value is its offset squared."""
+    tilted = tilt(offsets, weights)
+    line = tilted @ offsets**power / normalise(tilted)
+    return float(weights @ offsets**power), float(line)
 
 
-def _averages(weights, values, reduce="sum", axis=1):
-    return getattr(weights * values, reduce)(axis).numpy()
+def _swapped(offsets, weights):
+    return _bend_errors(offsets, weights)[::-1]
 
 
-_AVERAGES_SLIPS = {
-    "Right numbers, but a batch with a single query comes back without its axis: squeeze() takes "
-    "away every axis of length 1. "
-    "Say which ones are to go.": lambda weights, values: (weights * values).sum(1).squeeze(),
-    "The right product. Its shape is still (n, 1, 1): take the "
-    "last two axes away.": lambda weights, values: weights[:, None, :] @ values[:, :, None],
-    "The result has shape (n, m, m): each value was multiplied by each weight. For a sum over the "
-    "m keys they must be the two "
-    "inner axes of the product.": lambda weights, values: weights[:, :, None] @ values[:, None, :],
-    "The result has shape (n, n): each query's weights met every query's values. In a batch, "
-    "query i meets the values of query i only.": lambda weights, values: weights @ values.T,
-    "The sum runs over the queries, axis 0. Each query wants a sum over its own keys.": {"axis": 0},
-    "Too small by a factor m: the weights sum to 1 already, so nothing is left to divide by.": {
-        "reduce": "mean"
-    },
-    "That is the plain mean of each query's values: the weights "
-    "have no part in it.": lambda weights, values: values.mean(1),
+_BEND_SLIPS = {
+    "Right for the constant. The tilted weights of the line do not sum to 1 yet: divide by their "
+    "sum.": {"normalise": lambda tilted: 1.0},
+    "Right for the constant. The line is tilted the wrong way: it takes weight from the side "
+    "to which the keys lean.": {"tilt": lambda d, a: _tilted(d, a, sign=1)},
+    "Right for the constant. The second number is the same, so the weights were not tilted: "
+    "the line has weights of its own.": {"tilt": lambda d, a: a},
+    "Right for the constant. The second number is the variance of the offsets. The line's error "
+    "is its own weighted mean of the values, d squared.": lambda offsets, weights: (
+        weights @ offsets**2,
+        weights @ offsets**2 - (weights @ offsets) ** 2,
+    ),
+    "The numbers are right, but exchanged: first the constant, then the line.": _swapped,
+    "The values are the squares of the offsets. Yours are the offsets themselves: a straight "
+    "line, of which the local line leaves nothing.": {"power": 1},
 }
 
 register(
     Exercise(
-        name="batched_averages",
+        name="bend_errors",
         chapter=5,
-        title="Many averages at once",
-        kind="implement",
-        prepare=_tensor,
-        reference=_averages,
-        cases=[
-            {"weights": [[0.5, 0.25, 0.25]], "values": [[4, 8, 0]]},
-            {"weights": [[0.9, 0.1], [0.3, 0.7]], "values": [[1, 5], [-2, 3]]},
-            {"weights": [[0.2, 0.8], [1, 0], [0.6, 0.4]], "values": [[1, 2], [3, 9], [5, -4]]},
-        ],
-        draw=lambda rng: {
-            "weights": rng.dirichlet(np.ones(4), 3).tolist(),
-            "values": rng.normal(size=(3, 4)).tolist(),
-        },
-        mistakes=slips(_AVERAGES_SLIPS, of=_averages),
-    )
-)
-
-
-# 5.2 The slope by hand ---------------------------------------------------------------------------
-
-
-def _slope(keys, values, sigma, leave_in=False, centred=True, times=lambda n, sigma: 1.0):
-    """The slope of the loss with respect to log σ, by hand, with what can go wrong in it."""
-    squared = (keys[:, None] - keys) ** 2
-    visible = np.ones_like(squared, dtype=bool) if leave_in else ~np.eye(len(keys), dtype=bool)
-    weights = masked_softmax(-squared / (2 * sigma**2), visible)
-    middle = (weights * squared).sum(1, keepdims=True) if centred else 0.0
-    residuals, covariances = weights @ values - values, (weights * (squared - middle)) @ values
-    return float(2 * np.mean(residuals * covariances) / sigma**2 * times(len(keys), sigma))
-
-
-def _slope_by_autograd(keys, values, sigma):
-    from .. import learning
-
-    model = learning.NWLogBandwidth(sigma)
-    own = learning.leave_one_out_pairs(keys, values)
-    estimates = model(learning.torch.as_tensor(keys), *own)
-    ((estimates - learning.torch.as_tensor(values)) ** 2).mean().backward()
-    return model.log_sigma.grad.item()
-
-
-_SLOPE_SLIPS = {
-    "The sign is turned round: a residual is estimate minus value, and the score grows towards 0 "
-    "when σ grows. Follow the two signs.": {"times": lambda n, sigma: -1},
-    "That is the slope with respect to w. One more step of the chain rule leads from w to log σ.": {
-        "times": lambda n, sigma: -sigma
-    },
-    "That is the slope with respect to σ. Asked is the one with respect to log σ.": {
-        "times": lambda n, sigma: 1 / sigma
-    },
-    "Only the factor that σ contributes is missing: differentiate the score with respect to log σ "
-    "once more and look at what stands before d².": {"times": lambda n, sigma: sigma**2},
-    "The covariance is not centred. When one score rises all the weights of the row change, "
-    "because they must still sum to 1: subtract the weighted mean of d².": {"centred": False},
-    "That is the slope of the leave-in loss: each point has a weight in its own estimate. Hide "
-    "the diagonal before you normalise.": {"leave_in": True},
-    "That is the slope of the summed loss; (5.3) is a mean over the n points.": {
-        "times": lambda n, sigma: n
-    },
-    "Half of it: the square has a derivative with a factor in front.": {
-        "times": lambda n, sigma: 1 / 2
-    },
-}
-
-register(
-    Exercise(
-        name="loss_slope",
-        chapter=5,
-        title="The slope of the loss, by hand",
+        title="What a line leaves of a bend",
         kind="derive",
-        prepare=_as_floats,
-        tolerance=1e-4,  # autograd in single precision is right as well
-        reference=_slope_by_autograd,
+        reference=_bend_errors,
+        returns=("the error of the constant", "the error of the line"),
         cases=[
-            {"keys": [0, 1, 3], "values": [1, 2, 0], "sigma": 2.0},
-            {"keys": [0.5, 1, 2, 4], "values": [3, -1, 0.5, 2], "sigma": 0.7},
-            {"keys": [0, 0.4, 1.5, 2, 5], "values": [2, 1, 4, 3, -1], "sigma": 1.3},
+            {"offsets": [0.0, 1.0, 3.0], "weights": [0.5, 0.25, 0.25]},
+            {"offsets": [-1.0, 0.0, 1.0], "weights": [0.25, 0.5, 0.25]},
+            {"offsets": [-2.0, -0.5, 0.1, 0.4], "weights": [0.1, 0.2, 0.4, 0.3]},
+            {"offsets": [0.2, 0.3, 0.9, 1.5, 2.5], "weights": [0.3, 0.3, 0.2, 0.15, 0.05]},
         ],
         draw=lambda rng: {
-            "keys": rng.uniform(0, 5, 7).tolist(),
-            "values": rng.normal(size=7).tolist(),
-            "sigma": float(rng.uniform(0.4, 2)),
+            "offsets": rng.uniform(-0.5, 2, 8).round(3).tolist(),
+            "weights": rng.dirichlet(np.ones(8)).tolist(),
         },
-        mistakes=slips(_SLOPE_SLIPS, of=_slope),
+        mistakes=slips(_BEND_SLIPS, of=_bend_errors),
     )
 )
 
 
-# 5.3 Learn σ by gradient descent -----------------------------------------------------------------
+# 5.2 A bandwidth that shrinks --------------------------------------------------------------------
+
+COUNTS = (50, 400, 3200, 25600)
+#: The smallest error that one bandwidth gives at each of COUNTS, and how far above it one may be.
+LEAST = (0.0801, 0.01618, 0.003064, 0.000561)
+NEAR = 1.25
+POWER = (0.18, 0.22)  # of n, around 1/5
+INTERIOR = np.linspace(1, 4, 31)
 
 
-def _learn_sigma(keys, values, sigma, steps, step_size):
-    from .. import learning
+def _exact_error(sigma, n):
+    """Squared bias plus variance in the interior, without drawing noise; mean over three seeds."""
+    parts = [
+        np.mean(sum(bias_variance(d.f, d.keys, 1.0, INTERIOR, sigma)))
+        for d in (sine_linear(n=n, seed=seed) for seed in range(3))
+    ]
+    return float(np.mean(parts))
 
-    model = learning.NWLogBandwidth(sigma)
-    return 1 / learning.fit(model, keys, values, steps, step_size).w
+
+def _bandwidths(answer):
+    sigmas = []
+    for n in COUNTS:
+        value = answer(n)
+        if value is None or value is ...:
+            return [], "Nothing is returned yet: replace the ... and return a bandwidth."
+        number, problem = as_numbers(value, np.array(1.0))
+        if problem or number.ndim or not 0 < number < math.inf:
+            return [], f"For n = {n} the result is not a bandwidth: one positive number."
+        sigmas.append(float(number))
+    return sigmas, ""
 
 
-def _walk(
-    keys,
-    values,
-    sigma,
-    steps,
-    step_size,
-    to=np.log,
-    back=np.exp,
-    clear=True,
-    show=lambda path: path,
-    **slope,
+def _judge_shrinking(answer):
+    if not callable(answer):
+        return "The answer must be the function itself, of one argument n."
+    sigmas, problem = _bandwidths(answer)
+    if problem:
+        return problem
+    if max(sigmas) - min(sigmas) < 1e-9:
+        return (
+            f"σ is {sigmas[0]:g} for every n. With a fixed bandwidth the variance falls and the "
+            "bias stays: the error stops falling."
+        )
+    if sigmas != sorted(sigmas, reverse=True):
+        return "σ must shrink as n grows, and yours does not. What would more points be good for?"
+    errors = [_exact_error(sigma, n) for sigma, n in zip(sigmas, COUNTS, strict=True)]
+    powers = -np.diff(np.log(sigmas)) / np.diff(np.log(COUNTS))
+    power = -np.polyfit(np.log(COUNTS), np.log(sigmas), 1)[0]
+    over = np.divide(errors, LEAST)
+    if POWER[0] <= power <= POWER[1] and over.max() <= NEAR:
+        return None
+    slope = np.polyfit(np.log(COUNTS), np.log(errors), 1)[0]
+    shown = ", ".join(f"{error:.4f}" for error in errors)
+    found = f"Errors at n = {', '.join(map(str, COUNTS))}: {shown}; slope {slope:.2f}."
+    worse = [n for n, e in zip(COUNTS, errors, strict=True) if e >= _exact_error(1.0, n)]
+    return f"{found} {_why_not(powers, power, over, worse)}"
+
+
+def _why_not(powers, power, over, worse):
+    """What to say of a rule: its powers of n between the counts, errors relative to LEAST."""
+    if power > 0.95:
+        return (
+            "σ is proportional to 1/n, so the window keeps the same number of keys. (If "
+            "you meant a root: in Python n ** -1/k is (n ** -1)/k; put the exponent in brackets.)"
+        )
+    if power > 0.4:
+        return "σ shrinks so fast that the effective number of keys grows too slowly."
+    if powers[-1] < 0.6 * powers[0]:
+        return (
+            f"The power of 1/n in σ falls from {powers[0]:.2f} to {powers[-1]:.2f} as n grows, as "
+            "that of a logarithm does: in the end the bias, of order σ², falls too slowly."
+        )
+    if power < 0.15:
+        return "σ shrinks too slowly: the bias, of order σ², lags behind."
+    if not POWER[0] <= power <= POWER[1]:
+        behind = "variance" if power > POWER[1] else "squared bias"
+        return (
+            f"σ falls like n^−{power:.2f}, so the squared bias falls like n^−{4 * power:.2f} and "
+            f"the variance like n^−{1 - power:.2f}: the {behind} lags behind. Balance the two."
+        )
+    if worse:
+        return f"At n = {worse[0]} the fixed σ = 1 does better: look at the factor."
+    at = int(over.argmax())
+    return (
+        f"The power is right. At n = {COUNTS[at]} the error is {over[at]:.1f} times the smallest "
+        f"that a bandwidth gives; it must be {NEAR} times at most: look at the factor."
+    )
+
+
+register(
+    Exercise(
+        name="shrinking_sigma",
+        chapter=5,
+        title="A bandwidth that shrinks with n",
+        kind="design",
+        judge=_judge_shrinking,
+        seconds=30,
+    )
+)
+
+
+# 5.3 How fast, and in how many dimensions --------------------------------------------------------
+
+
+def _rates(
+    d,
+    limit=lambda d: 1 / d,
+    a=lambda d: 1 / (4 + d),
+    r=lambda d: 4 / (4 + d),
 ):
-    """σ after 0, 1, … steps, by hand; to and back: what is stepped in, slope: knobs of _slope."""
-    path, gradient = [float(sigma)], 0.0
-    for _ in range(steps):
-        gradient = _slope(keys, values, path[-1], **slope) + (0.0 if clear else gradient)
-        path.append(float(back(to(path[-1]) - step_size * gradient)))
-    return show(np.array(path))
+    return limit(d), a(d), r(d)
 
 
-_IN_SIGMA = {"to": np.positive, "back": np.positive, "times": lambda n, sigma: 1 / sigma}
-_IN_W = {"to": np.reciprocal, "back": np.reciprocal, "times": lambda n, sigma: -sigma}
-_WALK_SLIPS = {
-    "Those are the steps of the leave-in loss: each point votes on itself. Estimate each point "
-    "from the others.": {"leave_in": True},
-    "The walk steps in σ itself. Make log σ the parameter: then a step multiplies σ, and σ cannot "
-    "become negative.": _IN_SIGMA,
-    "The walk steps in w = 1/σ. Make log σ the parameter.": _IN_W,
-    "The walk goes uphill: the loss grows with each step. Move against the slope.": {
-        "times": lambda n, sigma: -1
+_RATES_SLIPS = {
+    "Right on a line, and the same in every dimension. How many points lie in a window of radius "
+    "σ when the keys have d coordinates?": lambda d: _rates(1),
+    "The best rate is right. The limit still forgets the dimension: the number of keys in a "
+    "window must grow, and that number is of order n σ to a power.": {"limit": lambda d: 1.0},
+    "The numbers are right, but the last two are exchanged: first a, then r.": {
+        "a": lambda d: 4 / (4 + d),
+        "r": lambda d: 1 / (4 + d),
     },
-    "The steps are n times too long: that is the summed loss. (5.3) is a mean.": {
-        "times": lambda n, sigma: n
+    "That is the exponent of the root of the error. Asked is the squared error.": {
+        "r": lambda d: 2 / (4 + d)
     },
-    "The first step is right, the later ones are too long: backward() adds to the gradient that "
-    "is there. Clear it before each step.": {"clear": False},
-    "Those are the values of log σ: return σ.": {"show": np.log},
-    "Those are the values of w = 1/σ: return σ.": {"show": np.reciprocal},
-    "The start stands there twice and the last step is missing: write σ down after the update, "
-    "not before.": {"show": lambda path: path[[0, *range(len(path) - 1)]]},
-    "The steps are right, the start is missing: entry 0 is the σ you began with.": {
-        "show": lambda path: path[1:]
+    "The sizes are right. σ = n^−a and error ∝ n^−r carry the minus already, so a and r are "
+    "positive.": {"a": lambda d: -1 / (4 + d), "r": lambda d: -4 / (4 + d)},
+    "The sizes are right. The error is n^−r, which carries the minus already: r is positive.": {
+        "r": lambda d: -4 / (4 + d)
     },
+    "You balanced the bias itself, or a bias of order σ. Inside the data it is of order σ², and "
+    "it enters the error squared.": {"a": lambda d: 1 / (2 + d), "r": lambda d: 2 / (2 + d)},
+    "You balanced a bias of order σ² with the variance. It is its square that is added to the "
+    "variance.": {"a": lambda d: 1 / (2 + d), "r": lambda d: 4 / (2 + d)},
+    "The best a is right. Put it into either term of (5.5) and read off the power of n once "
+    "more.": {"r": lambda d: d / (4 + d)},
 }
 
 register(
     Exercise(
-        name="learn_sigma",
+        name="rates",
         chapter=5,
-        title="Learn σ by gradient descent",
-        kind="implement",
-        prepare=_as_floats,
-        reference=_learn_sigma,
-        cases=[
-            {
-                "keys": [0, 1, 2, 4],
-                "values": [0, 2, 1, 3],
-                "sigma": 0.8,
-                "steps": 2,
-                "step_size": 0.3,
-            },
-            {
-                "keys": [0, 0.3, 0.8, 1.1, 1.9, 2.4, 3],
-                "values": [0.2, 0.5, 1.4, 1.3, 2.2, 1.8, 1.1],
-                "sigma": 1.2,
-                "steps": 5,
-                "step_size": 0.5,
-            },
-        ],
-        draw=lambda rng: {
-            "keys": np.sort(rng.uniform(0, 5, 9)).tolist(),
-            "values": rng.normal(size=9).tolist(),
-            "sigma": float(rng.uniform(0.5, 1.5)),
-            "steps": 4,
-            "step_size": 0.2,
-        },
-        mistakes=slips(_WALK_SLIPS, of=_walk),
-    )
-)
-
-
-# 5.4 Why the training error fails ----------------------------------------------------------------
-
-
-@cache
-def _loss_numbers():
-    keys, values = _points()
-    gaps = np.abs(keys[:, None] - keys)
-    np.fill_diagonal(gaps, np.inf)
-    sigmas = np.geomspace(0.01, 10, 60)
-    leave_in, leave_out = (e(keys, values, sigmas) for e in (training_error, leave_one_out_error))
-    tie = np.array([0.0, 0.0, 1.0]), np.array([1.0, 3.0, 5.0])
-    wide, narrow = training_error(keys, values, np.array([0.1, 0.05]))
-    return {
-        "a": leave_in[0],
-        "b": wide / narrow,
-        "c": values[np.abs(keys - 2.5).argmin()],
-        "d": training_error(*tie, 0.001),
-        "e": np.mean((values - values[gaps.argmin(axis=1)]) ** 2),
-        "f": np.max(leave_in / leave_out),
-        "g": 1.0,
-    }
-
-
-register(
-    Exercise(
-        name="why_leave_one_out",
-        chapter=5,
-        title="Why the plain training error fails",
-        kind="explain",
-        judge=claims_with_numbers(
-            {"a": True, "b": False, "c": True, "d": False, "e": False, "f": True, "g": False},
-            _loss_numbers,
-            "Let σ become very small in each claim: which key has all the weight then? The two "
-            "functions above give both losses for any σ that you wish to try.",
-            {
-                "a": "Call leave_in on the sample with σ = 0.01.",
-                "b": "Divide the leave-in loss at σ = 0.1 by the one at σ = 0.05.",
-                "c": "Estimate at the query 2.5 with σ = 0.001.",
-                "d": "Keys 0, 0, 1 with values 1, 3, 5, and σ = 0.001.",
-                "e": "Call leave_out on the sample with σ = 0.001.",
-                "f": "Divide the leave-in loss by the other on the grid; the largest ratio.",
-                "g": "Add 1 to one value, and follow that point's own residual.",
-            },
-        ),
-    )
-)
-
-
-# 5.5 What was learned ----------------------------------------------------------------------------
-
-
-@cache
-def _claim_numbers():
-    from .. import learning
-
-    (w, _, _), (keys, values), sample = _learned(), _points(), sine_power(seed=SEED)
-    bias, variance = bias_variance(sample.f, keys, 0.5, sample.queries, 1.0)
-    noisy = [sine_power(noise_sd=3.0, seed=seed) for seed in range(8)]
-    steeps = [learning.fit(learning.NWLogBandwidth(1.0), n.keys, n.values, 60).w[-1] for n in noisy]
-    ws = np.geomspace(1, 20, 300)
-    fits = [nadaraya_watson(sample.queries, keys, values, sigma=1 / w)[0] for w in ws]
-    errors = np.mean((np.array(fits) - sample.truth) ** 2, axis=1)
-    return {
-        "a": 0.5 * w,
-        "b": leave_one_out_error(keys, values, 1 / w),
-        "c": bias.mean() / variance.mean(),
-        "d": 0.0,
-        "e": float(np.median(steeps)),
-        "f": ws[errors.argmin()],
-    }
-
-
-_CLAIMS = claims_with_numbers(
-    {"a": True, "b": False, "c": True, "d": False, "e": True, "f": False},
-    _claim_numbers,
-    "The numbers are right. For the claims, ask of each what the loss that was minimised can see, "
-    "and compute squared bias and variance with bandwidth.bias_variance.",
-    {
-        "a": "What distance had, with w = 1, the score that a distance of 0.5 has now?",
-        "b": "Call d2lmini.leave_one_out_error with the learned σ.",
-        "c": "Divide the mean squared bias at σ = 1 by the mean variance there.",
-        "d": "The weight of a point in the estimate from which it is left out.",
-        "e": "Seeds 0 to 7, noise_sd=3, 60 steps of size 1 from w = 1; the median of the eight w.",
-        "f": "The error against sample.truth at the queries, over w from 1 to 20.",
-    },
-)
-_NUMBERS = ("w", "keys_before", "keys_after")
-
-
-@cache
-def _learned():
-    """The learned w, and effective keys (mean over the queries) before and after."""
-    from .. import learning
-
-    sample = sine_power(seed=SEED)
-    w = learning.fit(learning.NWLogBandwidth(1.0), sample.keys, sample.values, 100).w[-1]
-
-    def effective_keys(w):
-        weights = nadaraya_watson(sample.queries, sample.keys, sample.values, sigma=1 / w)[1]
-        return float(np.mean(1 / np.sum(weights**2, axis=1)))
-
-    return float(w), effective_keys(1.0), effective_keys(w)
-
-
-def _judge_learned(answer):
-    if not isinstance(answer, dict) or not set(_NUMBERS) <= set(answer):
-        return f"The answer must be a dict with {', '.join(_NUMBERS)} and the claims a to f."
-    if open_ := [name for name in _NUMBERS if answer[name] is None or answer[name] is ...]:
-        return f"Still open: {', '.join(open_)}."
-    try:
-        w, before, after = (float(answer[name]) for name in _NUMBERS)
-    except (TypeError, ValueError, RuntimeError):
-        raise AnswerError(f"{', '.join(_NUMBERS)} must be numbers, one each.") from None
-    return (
-        _judge_w(w)
-        or _judge_keys("keys_before", before, _learned()[1])
-        or _judge_keys("keys_after", after, _learned()[2])
-        or _CLAIMS({name: value for name, value in answer.items() if name not in _NUMBERS})
-    )
-
-
-def _judge_w(w):
-    right = _learned()[0]
-    if np.isclose(abs(w), right, rtol=0.02):
-        return None
-    if np.isclose(abs(w), 1 / right, rtol=0.02):
-        return f"w is {w:.3g}: that is the learned σ. Which way round are the two?"
-    if abs(w) > 20:
-        return (
-            f"w is {w:.4g}, far out on the plain. Either the loss lets each point vote on itself, "
-            "or a step was too long."
-        )
-    error = leave_one_out_error(*_points(), sigma=1 / max(abs(w), 1e-6))
-    least = leave_one_out_error(*_points(), sigma=1 / right)
-    return (
-        f"w is {w:.4g}. Its leave-one-out loss is {error:.4f}, the smallest is {least:.4f}: is "
-        "this the sample of the setup, and has the walk come to rest?"
-    )
-
-
-def _judge_keys(name, got, right):
-    if np.isclose(got, right, rtol=0.03):
-        return None
-    if np.isclose(got, 1 / right, rtol=0.03) or got < 1:
-        return f"{name} is {got:.3g}: a number of keys is at least 1. It is 1 divided by Σα²."
-    if name == "keys_before" and np.isclose(got, _learned()[2], rtol=0.03):
-        return "keys_before is the number after training: before it, w = 1."
-    if name == "keys_after" and got > _learned()[1]:
-        return (
-            f"keys_after is {got:.4g}, more than before: a larger w should narrow the window. "
-            "Does sigma= get the bandwidth 1/w?"
-        )
-    return (
-        f"{name} is {got:.4g}, which is too {'large' if got > right else 'small'}: take "
-        "1/Σα² of each row first, then the mean over the 50 queries."
-    )
-
-
-def _points():
-    sample = sine_power(seed=SEED)
-    return sample.keys, sample.values
-
-
-register(
-    Exercise(
-        name="learned_w",
-        chapter=5,
-        title="What was learned, and why it is sharper",
-        kind="compute",
-        judge=_judge_learned,
-    )
-)
-
-
-# 5.6 A pooling of your own -----------------------------------------------------------------------
-
-
-def _judge_pooling(answer):
-    import torch
-
-    if isinstance(answer, torch.nn.Module):
-        raise AnswerError("That is a model already made: give the class, without brackets.")
-    model = _made(answer) if callable(answer) else None
-    if not isinstance(model, torch.nn.Module):
-        made = type(answer if model is None else model).__name__
-        raise AnswerError(
-            f"Calling it must make a torch.nn.Module; it makes a thing of type {made}."
-        )
-    keys, values = (torch.as_tensor(a) for a in _points())
-    if model(keys[:5], keys, values) is None:
-        return "Nothing comes back from forward yet: return the estimates."
-    _check_shapes(model, keys, values)
-    if not list(model.parameters()):
-        return "The model has no parameters: what is to be learned must be a torch.nn.Parameter."
-    return _check_mean(model, keys, values) or _check_training(model) or _check_new(model)
-
-
-def _made(answer):
-    """What answer() makes; AnswerError in words when it wants arguments."""
-    try:
-        inspect.signature(answer).bind()
-    except TypeError as error:
-        raise AnswerError(
-            f"OwnPooling() must work without arguments ({error}): give them default values."
-        ) from None
-    except ValueError:  # no signature to be had
-        pass
-    return answer()
-
-
-def _check_shapes(model, keys, values):
-    """AnswerError unless estimates are finite and (m,), for shared keys and for own ones."""
-    import torch
-
-    for m in (1, 4):
-        own = keys[:6].expand(m, 6), values[:6].expand(m, 6)
-        for kind, given in (("(n,)", (keys, values)), ("(m, n)", own)):
-            got = model(keys[:m] + 0.01, *given)
-            if not isinstance(got, torch.Tensor):
-                raise AnswerError("forward must give a tensor, or training cannot follow it back.")
-            shape = tuple(got.shape)
-            if shape != (m,):
-                raise AnswerError(
-                    f"With m = {m} and keys of shape {kind} forward gives shape {shape}; "
-                    f"it must be ({m},)."
-                )
-            if not torch.isfinite(got).all():
-                raise AnswerError("The untrained model gives NaN or infinity: look at its start.")
-
-
-def _check_mean(model, keys, values):
-    import torch
-
-    with torch.no_grad():
-        at, plain = keys[:7] + 0.03, model(keys[:7] + 0.03, keys, values)
-        constant = model(at, keys, torch.full_like(values, 3.0))
-        if not torch.allclose(constant, torch.tensor(3.0, dtype=constant.dtype), atol=1e-5):
-            return (
-                "With all values 3 the estimates are "
-                f"{constant[0]:.4g}, …: the weights of each row must sum to 1. Normalise."
-            )
-        turned = model(at, keys.flip(0), values.flip(0))
-        if not torch.allclose(turned, plain, atol=1e-5):
-            return (
-                "With keys and values in the opposite order the estimates change: a weight may "
-                "depend on query and key, but not on the place of the key in the list."
-            )
-        if not torch.allclose(model(at, keys, 2 * values), 2 * plain, atol=1e-5):
-            return "With twice the values the estimates are not twice as large: no weighted mean."
-        if torch.allclose(plain, values.mean().to(plain.dtype), atol=1e-5):
-            return "The untrained model gives the plain mean everywhere: it cannot see the query."
-    return None
-
-
-def _check_training(model):
-    from .. import learning
-
-    start = {name: p.detach().clone() for name, p in model.named_parameters()}
-    try:
-        run = learning.fit(model, *_points(), STEPS, getattr(model, "step_size", 1.0))
-    except ValueError:
-        raise AnswerError(
-            "The training leaves the finite numbers: try a smaller step_size, or another "
-            "parameter, such as a logarithm."
-        ) from None
-    except RuntimeError as error:
-        if "grad" not in str(error) and "used" not in str(error):
-            raise
-        raise AnswerError(
-            "A parameter has no part in the estimates, or its gradient is cut off (by detach, "
-            "item or numpy): then nothing can be learned."
-        ) from None
-    first, last = run.loss[[0, -1]]
-    still = [n for n, p in model.named_parameters() if learning.torch.allclose(p, start[n])]
-    if still:
-        return (
-            f"After {STEPS} steps {', '.join(still)} has not moved: does anything depend on it? "
-            "(A number added to all scores of a row cancels in the softmax.)"
-        )
-    bound = 1.1 * leave_one_out_error(*_points(), sigma=1 / _learned()[0])
-    if not last < first - 1e-4:
-        return f"The loss went from {first:.4f} to {last:.4f}: training must make it smaller."
-    if last > bound:
-        return (
-            f"After {STEPS} steps of size {getattr(model, 'step_size', 1.0):g} the leave-one-out "
-            f"loss is {last:.4f}; it must be at most {bound:.4f}, a tenth above that of a "
-            "learned w. Another start, a longer or shorter step, or a logarithm may help."
-        )
-    return None
-
-
-def _check_new(model):
-    """A message when the trained model is the chapter's Gaussian smoother again."""
-    import torch
-
-    keys, at = torch.linspace(0, 5, 12, dtype=torch.float64), torch.tensor([1.1, 2.3, 3.9]).double()
-    with torch.no_grad():
-        rows = [model(at, keys, unit) for unit in torch.eye(12, dtype=torch.float64)]
-    weights = torch.stack(rows, dim=1).numpy()
-    squared = ((at[:, None] - keys) ** 2).numpy()
-    near = weights > 1e-6
-    slopes = [
-        np.polyfit(d[ok], np.log(w[ok]), 1)[0] if ok.sum() > 2 else 0.0
-        for d, w, ok in zip(squared, weights, near, strict=True)
-    ]
-    gaussian = masked_softmax(np.mean(slopes) * squared)
-    if np.allclose(gaussian, weights, atol=2e-3):
-        return (
-            "After training the weights are those of a Gaussian smoother with "
-            f"w = {np.sqrt(-2 * np.mean(slopes)):.2f}: the chapter's model. Give yours something "
-            "to learn that a bandwidth cannot do."
-        )
-    return None
-
-
-register(
-    Exercise(
-        name="own_pooling",
-        chapter=5,
-        title="A pooling of your own",
-        kind="design",
-        judge=_judge_pooling,
-        seconds=30,
+        title="How fast may σ shrink?",
+        kind="derive",
+        reference=_rates,
+        returns=("the limit for a", "the best a", "the exponent of the error"),
+        cases=[{"d": 1}, {"d": 2}, {"d": 5}],
+        draw=lambda rng: {"d": int(rng.integers(3, 20))},
+        mistakes=slips(_RATES_SLIPS, of=_rates),
     )
 )

@@ -1,611 +1,562 @@
-"""Exercises of chapter 6: transformers are kernel smoothers."""
+"""Exercises of chapter 6: learning w. Torch is imported when an answer is checked, not before."""
 
-from functools import cache, partial
+import inspect
+from functools import cache
 
 import numpy as np
 
 from ..attention import masked_softmax, nadaraya_watson
-from ..positions import causal_mask, positional_scores
-from .compare import Difference, detached
+from ..bandwidth import bias_variance, leave_one_out_error, training_error
+from ..data import sine_power
 from .engine import Exercise, register, slips
 from .limits import AnswerError
 from .parts import claims_with_numbers
 
-# 6.1 A row by hand -------------------------------------------------------------------------------
-
-_SENTENCE = np.array([[0, 0], [1, 0], [0, 1], [0, 2], [0, 0], [1, 1.0]])
-_ON = 3
+SEED = 2  # of the data that the reader trains on
+STEPS = 60
 
 
-def _row(base=2.0, reach=1, power=1.0, plus=0.0, after=False, at=_ON):
-    """Weights and output of "on"; the arguments are what can go wrong."""
-    away = np.abs(np.arange(6) - at)
-    kernel = base ** (_SENTENCE @ _SENTENCE[at]) * 2.0 ** (-power * away) + plus * 2.0**-away
-    visible = away <= reach
-    total = kernel.sum() if after else kernel[visible].sum()
-    weights = np.where(visible, kernel, 0) / total
-    return weights, weights @ _SENTENCE
+def _tensor(name, value):
+    import torch
+
+    return torch.tensor(value, dtype=torch.float64) if isinstance(value, list) else value
 
 
-_ROW_SLIPS = {
-    "Divided by the sum over all six tokens. Hidden keys have no part in the sum either.": {
-        "after": True
+def _as_floats(name, value):
+    return np.array(value, dtype=float) if isinstance(value, list) else value
+
+
+# 6.1 Many averages at once -----------------------------------------------------------------------
+
+
+def _averages(weights, values, reduce="sum", axis=1):
+    return getattr(weights * values, reduce)(axis).numpy()
+
+
+_AVERAGES_SLIPS = {
+    "Right numbers, but a batch with a single query comes back without its axis: squeeze() takes "
+    "away every axis of length 1. "
+    "Say which ones are to go.": lambda weights, values: (weights * values).sum(1).squeeze(),
+    "The right product. Its shape is still (n, 1, 1): take the "
+    "last two axes away.": lambda weights, values: weights[:, None, :] @ values[:, :, None],
+    "The result has shape (n, m, m): each value was multiplied by each weight. For a sum over the "
+    "m keys they must be the two "
+    "inner axes of the product.": lambda weights, values: weights[:, :, None] @ values[:, None, :],
+    "The result has shape (n, n): each query's weights met every query's values. In a batch, "
+    "query i meets the values of query i only.": lambda weights, values: weights @ values.T,
+    "The sum runs over the queries, axis 0. Each query wants a sum over its own keys.": {"axis": 0},
+    "Too small by a factor m: the weights sum to 1 already, so nothing is left to divide by.": {
+        "reduce": "mean"
     },
-    "The positional factor is missing: a neighbour counts half of what it would in place.": {
-        "power": 0.0
-    },
-    "The window is missing: only keys at most one position away are visible.": {"reach": 5},
-    "Those are the weights without window and without positional factor.": {
-        "reach": 5,
-        "power": 0.0,
-    },
-    "The factor was added to the kernel. A factor multiplies; its logarithm is what is added, to "
-    "the score.": {"power": 0.0, "plus": 1.0},
-    "Those are the weights for the scale 1/√2. Here it is log 2, so that the kernel is a power of "
-    "2.": {"base": np.exp(2**-0.5)},
-    "Those are powers of e. With the scale log 2 the kernel is a power of 2.": {"base": np.e},
-    "That is the row of *sat*. Positions are counted from 0: *on* is the fourth word.": {
-        "at": _ON - 1
-    },
-    "That is the row of the second *the*. Positions are counted from 0.": {"at": _ON + 1},
-    "Right to two decimals. Write fractions, such as 3 / 8, or more digits.": tuple(
-        np.round(part, 2) for part in _row()
-    ),
+    "That is the plain mean of each query's values: the weights "
+    "have no part in it.": lambda weights, values: values.mean(1),
 }
 
 register(
     Exercise(
-        name="row_by_hand",
+        name="batched_averages",
         chapter=6,
-        title="A row by hand",
-        kind="compute",
-        reference=_row,
-        returns=("weights", "output"),
-        tolerance=1e-3,
-        mistakes=slips(_ROW_SLIPS, of=_row),
-    )
-)
-
-
-# 6.2 Distance on the sphere ----------------------------------------------------------------------
-
-
-def _on_sphere(rng, count, d):
-    points = rng.normal(size=(count, d))
-    return (points / np.linalg.norm(points, axis=1, keepdims=True)).tolist()
-
-
-def _shares(kernel):
-    return kernel / kernel.sum(1, keepdims=True)
-
-
-def _sphere(queries, keys, sigma, temperature=lambda sigma, d: sigma**2, softmax=masked_softmax):
-    """Weights from dot products; the temperature and the softmax can go wrong."""
-    return softmax(queries @ keys.T / temperature(sigma, keys.shape[1]))
-
-
-_SPHERE_SLIPS = {
-    "Right until σ becomes small: then exp overflows and the row is NaN. Subtract each row's "
-    "largest score before exp.": {"softmax": lambda scores: _shares(np.exp(scores))},
-    "The dot product is divided by σ. Look at the power of σ in the Gaussian score.": {
-        "temperature": lambda sigma, d: sigma
-    },
-    "Half the score is missing: the square gives 2 − 2 q·k, with two dot products, and the "
-    "Gaussian halves it. What happens to the twos?": {"temperature": lambda sigma, d: 2 * sigma**2},
-    "The dot product is multiplied where it must be divided: a small σ must make the weights "
-    "sharper.": {"temperature": lambda sigma, d: sigma**-2},
-    "Divided by √d too. That scale belongs to a transformer's attention; here σ alone sets the "
-    "temperature.": {"temperature": lambda sigma, d: np.sqrt(d) * sigma**2},
-    "Divided by √d, the temperature of a transformer: here it comes from σ, and your weights do "
-    "not depend on σ.": {"temperature": lambda sigma, d: np.sqrt(d)},
-    "Those are the weights for σ = 1: the bandwidth has no part in them.": {
-        "temperature": lambda sigma, d: 1.0
-    },
-    "The far keys weigh most: the sign is turned round. A large dot product means that query and "
-    "key are near.": {"temperature": lambda sigma, d: -(sigma**2)},
-    "The scores are normalised as they are. The kernel is exp of the score.": {"softmax": _shares},
-}
-
-register(
-    Exercise(
-        name="sphere_weights",
-        chapter=6,
-        title="Distance on the sphere is a dot product",
-        kind="derive",
-        reference=lambda queries, keys, sigma: nadaraya_watson(
-            queries, keys, np.zeros(len(keys)), sigma=sigma
-        )[1],
+        title="Many averages at once",
+        kind="implement",
+        prepare=_tensor,
+        reference=_averages,
         cases=[
-            {"queries": [[1, 0]], "keys": [[0.6, 0.8], [0, 1], [0.8, -0.6]], "sigma": 0.6},
-            {
-                "queries": [[0, 0, 1], [1 / 3, 2 / 3, 2 / 3]],
-                "keys": [[2 / 3, 1 / 3, 2 / 3], [0, 0.6, 0.8], [1, 0, 0], [0, -0.8, 0.6]],
-                "sigma": 1.5,
-            },
-            {"queries": [[0.6, 0.8]], "keys": [[0.8, 0.6], [0, 1], [-1, 0]], "sigma": 0.02},
+            {"weights": [[0.5, 0.25, 0.25]], "values": [[4, 8, 0]]},
+            {"weights": [[0.9, 0.1], [0.3, 0.7]], "values": [[1, 5], [-2, 3]]},
+            {"weights": [[0.2, 0.8], [1, 0], [0.6, 0.4]], "values": [[1, 2], [3, 9], [5, -4]]},
         ],
         draw=lambda rng: {
-            "queries": _on_sphere(rng, 3, 4),
-            "keys": _on_sphere(rng, 5, 4),
-            "sigma": float(rng.uniform(0.3, 2)),
+            "weights": rng.dirichlet(np.ones(4), 3).tolist(),
+            "values": rng.normal(size=(3, 4)).tolist(),
         },
-        mistakes=slips(_SPHERE_SLIPS, of=_sphere),
-        picture="matrix",
+        mistakes=slips(_AVERAGES_SLIPS, of=_averages),
     )
 )
 
 
-# 6.3 Masked attention from scratch ---------------------------------------------------------------
+# 6.2 The slope by hand ---------------------------------------------------------------------------
 
 
-def _masked_attention(queries, keys, values, mask):
-    weights = masked_softmax(queries @ keys.T / np.sqrt(keys.shape[1]), mask)
-    return np.where(mask.any(1, keepdims=True), weights @ values, np.nan), weights
+def _slope(keys, values, sigma, leave_in=False, centred=True, times=lambda n, sigma: 1.0):
+    """The slope of the loss with respect to log σ, by hand, with what can go wrong in it."""
+    squared = (keys[:, None] - keys) ** 2
+    visible = np.ones_like(squared, dtype=bool) if leave_in else ~np.eye(len(keys), dtype=bool)
+    weights = masked_softmax(-squared / (2 * sigma**2), visible)
+    middle = (weights * squared).sum(1, keepdims=True) if centred else 0.0
+    residuals, covariances = weights @ values - values, (weights * (squared - middle)) @ values
+    return float(2 * np.mean(residuals * covariances) / sigma**2 * times(len(keys), sigma))
 
 
-def _attend(
-    queries,
+def _slope_by_autograd(keys, values, sigma):
+    from .. import learning
+
+    model = learning.NWLogBandwidth(sigma)
+    own = learning.leave_one_out_pairs(keys, values)
+    estimates = model(learning.torch.as_tensor(keys), *own)
+    ((estimates - learning.torch.as_tensor(values)) ** 2).mean().backward()
+    return model.log_sigma.grad.item()
+
+
+_SLOPE_SLIPS = {
+    "The sign is turned round: a residual is estimate minus value, and the score grows towards 0 "
+    "when σ grows. Follow the two signs.": {"times": lambda n, sigma: -1},
+    "That is the slope with respect to w. One more step of the chain rule leads from w to log σ.": {
+        "times": lambda n, sigma: -sigma
+    },
+    "That is the slope with respect to σ. Asked is the one with respect to log σ.": {
+        "times": lambda n, sigma: 1 / sigma
+    },
+    "Only the factor that σ contributes is missing: differentiate the score with respect to log σ "
+    "once more and look at what stands before d².": {"times": lambda n, sigma: sigma**2},
+    "The covariance is not centred. When one score rises all the weights of the row change, "
+    "because they must still sum to 1: subtract the weighted mean of d².": {"centred": False},
+    "That is the slope of the leave-in loss: each point has a weight in its own estimate. Hide "
+    "the diagonal before you normalise.": {"leave_in": True},
+    "That is the slope of the summed loss; (6.3) is a mean over the n points.": {
+        "times": lambda n, sigma: n
+    },
+    "Half of it: the square has a derivative with a factor in front.": {
+        "times": lambda n, sigma: 1 / 2
+    },
+}
+
+register(
+    Exercise(
+        name="loss_slope",
+        chapter=6,
+        title="The slope of the loss, by hand",
+        kind="derive",
+        prepare=_as_floats,
+        tolerance=1e-4,  # autograd in single precision is right as well
+        reference=_slope_by_autograd,
+        cases=[
+            {"keys": [0, 1, 3], "values": [1, 2, 0], "sigma": 2.0},
+            {"keys": [0.5, 1, 2, 4], "values": [3, -1, 0.5, 2], "sigma": 0.7},
+            {"keys": [0, 0.4, 1.5, 2, 5], "values": [2, 1, 4, 3, -1], "sigma": 1.3},
+        ],
+        draw=lambda rng: {
+            "keys": rng.uniform(0, 5, 7).tolist(),
+            "values": rng.normal(size=7).tolist(),
+            "sigma": float(rng.uniform(0.4, 2)),
+        },
+        mistakes=slips(_SLOPE_SLIPS, of=_slope),
+    )
+)
+
+
+# 6.3 Learn σ by gradient descent -----------------------------------------------------------------
+
+
+def _learn_sigma(keys, values, sigma, steps, step_size):
+    from .. import learning
+
+    model = learning.NWLogBandwidth(sigma)
+    return 1 / learning.fit(model, keys, values, steps, step_size).w
+
+
+def _walk(
     keys,
     values,
-    mask,
-    see=lambda mask: mask,
-    scale=lambda d: 1 / np.sqrt(d),
-    masked="scores",
-    hidden=-np.inf,
-    axis=1,
-    peak=True,
-    empty=(np.nan, 0.0),
+    sigma,
+    steps,
+    step_size,
+    to=np.log,
+    back=np.exp,
+    clear=True,
+    show=lambda path: path,
+    **slope,
 ):
-    """Attention in steps, each of which may be wrong.
-
-    masked: what the mask is applied to: scores, kernel or weights. empty: output and weights of a
-    query that sees no key, or None to leave what comes out.
-    """
-    mask, scores = see(mask), queries @ keys.T * scale(keys.shape[1])
-    if masked == "scores":
-        scores = np.where(mask, scores, hidden)
-    kernel = np.exp(scores - (scores.max(axis, keepdims=True) if peak else 0.0))
-    if masked == "kernel":
-        kernel = kernel * mask
-    weights = kernel / kernel.sum(axis, keepdims=True)
-    if masked == "weights":
-        weights = weights * mask
-    outputs, unseen = weights @ values, ~mask.any(1)
-    if empty is not None:
-        outputs[unseen], weights[unseen] = empty
-    return outputs, weights
+    """σ after 0, 1, … steps, by hand; to and back: what is stepped in, slope: knobs of _slope."""
+    path, gradient = [float(sigma)], 0.0
+    for _ in range(steps):
+        gradient = _slope(keys, values, path[-1], **slope) + (0.0 if clear else gradient)
+        path.append(float(back(to(path[-1]) - step_size * gradient)))
+    return show(np.array(path))
 
 
-#: The ways to treat a query that sees nothing.
-_EMPTY = [{"empty": empty} for empty in (None, (0.0, 0.0), (np.nan, 0.0))]
-
-_ATTENTION_SLIPS = {
-    "Right but for the query that sees no key: its weights are NaN. Here they must be 0, and only "
-    "its output NaN: it has no answer.": partial(_attend, empty=None),
-    "Right but for the query that sees no key: its output is 0, as if 0 had been measured. There "
-    "is no answer: NaN.": partial(_attend, empty=(0.0, 0.0)),
-    "The scale is missing: the scores are bare dot products.": {"scale": lambda d: 1.0},
-    "Divided by d. What keeps the variance near 1 is its root.": {"scale": lambda d: 1 / d},
-    "The softmax runs over the queries: each column sums to 1. It belongs over the keys.": {
-        "axis": 0
+_IN_SIGMA = {"to": np.positive, "back": np.positive, "times": lambda n, sigma: 1 / sigma}
+_IN_W = {"to": np.reciprocal, "back": np.reciprocal, "times": lambda n, sigma: -sigma}
+_WALK_SLIPS = {
+    "Those are the steps of the leave-in loss: each point votes on itself. Estimate each point "
+    "from the others.": {"leave_in": True},
+    "The walk steps in σ itself. Make log σ the parameter: then a step multiplies σ, and σ cannot "
+    "become negative.": _IN_SIGMA,
+    "The walk steps in w = 1/σ. Make log σ the parameter.": _IN_W,
+    "The walk goes uphill: the loss grows with each step. Move against the slope.": {
+        "times": lambda n, sigma: -1
     },
-    "The mask is turned round. Here True means visible, as in PyTorch's function "
-    "scaled_dot_product_attention; in nn.MultiheadAttention it "
-    "means hidden.": {"see": np.logical_not},
-    "Hidden keys have the score 0, and exp(0) = 1: they still count. Which score has the kernel "
-    "0?": {"hidden": 0.0},
-    "Right but for the query that sees no key. A hidden score that is only very low hides nothing "
-    "where all keys have it: that query takes the mean of what "
-    "it must not see.": partial(_attend, hidden=-1e9, empty=None),
-    "Normalised first, masked after: what is left of a row does not sum to 1. Hide the keys "
-    "before the softmax.": {"masked": "weights"},
-    "Right until the scores are large: then exp overflows and inf / inf is NaN. Subtract each "
-    "row's largest visible score first.": [{"peak": False}, {"peak": False, "masked": "kernel"}],
-    "The mask has no part in it: hidden keys have weight.": {"see": np.ones_like},
+    "The steps are n times too long: that is the summed loss. (6.3) is a mean.": {
+        "times": lambda n, sigma: n
+    },
+    "The first step is right, the later ones are too long: backward() adds to the gradient that "
+    "is there. Clear it before each step.": {"clear": False},
+    "Those are the values of log σ: return σ.": {"show": np.log},
+    "Those are the values of w = 1/σ: return σ.": {"show": np.reciprocal},
+    "The start stands there twice and the last step is missing: write σ down after the update, "
+    "not before.": {"show": lambda path: path[[0, *range(len(path) - 1)]]},
+    "The steps are right, the start is missing: entry 0 is the σ you began with.": {
+        "show": lambda path: path[1:]
+    },
 }
-
-
-def _draw_attention(rng):
-    mask = rng.uniform(size=(4, 5)) < 0.6
-    mask[0], mask[1] = False, True
-    return {
-        "queries": rng.normal(size=(4, 3)).tolist(),
-        "keys": rng.normal(size=(5, 3)).tolist(),
-        "values": rng.normal(size=(5, 2)).tolist(),
-        "mask": mask.tolist(),
-    }
-
 
 register(
     Exercise(
-        name="masked_attention",
+        name="learn_sigma",
         chapter=6,
-        title="Masked attention from scratch",
+        title="Learn σ by gradient descent",
         kind="implement",
-        reference=_masked_attention,
-        returns=("outputs", "weights"),
+        prepare=_as_floats,
+        reference=_learn_sigma,
         cases=[
             {
-                "queries": [[1, 0], [0, 2]],
-                "keys": [[1, 1], [0, 2], [-1, 1]],
-                "values": [[1], [2], [4]],
-                "mask": [[True, True, False], [False, True, True]],
+                "keys": [0, 1, 2, 4],
+                "values": [0, 2, 1, 3],
+                "sigma": 0.8,
+                "steps": 2,
+                "step_size": 0.3,
             },
             {
-                "queries": [[30, 0, 20], [1, 2, -1]],
-                "keys": [[40, 1, 30], [41, 2, 29], [40, 0, 30]],
-                "values": [[1, 0], [0, 1], [3, 3]],
-                "mask": [[True, False, True], [True, True, True]],
+                "keys": [0, 0.3, 0.8, 1.1, 1.9, 2.4, 3],
+                "values": [0.2, 0.5, 1.4, 1.3, 2.2, 1.8, 1.1],
+                "sigma": 1.2,
+                "steps": 5,
+                "step_size": 0.5,
             },
-            {
-                "queries": [[1, 1], [2, 0], [0, 1]],
-                "keys": [[1, 0], [0, 1]],
-                "values": [[5], [-3]],
-                "mask": [[True, True], [False, False], [True, False]],
-            },
-        ],
-        draw=_draw_attention,
-        mistakes=slips(_ATTENTION_SLIPS, of=_attend, either=_EMPTY),
-    )
-)
-
-
-# 6.4 Two more coordinates ------------------------------------------------------------------------
-
-
-def _judge_norms(answer):
-    if not callable(answer):
-        return "The answer must be a function of (queries, keys, bias)."
-    rng = np.random.default_rng(6)
-    for m, n, d in ((1, 2, 1), (2, 3, 2), (5, 8, 4)):
-        queries, keys, bias = (rng.normal(size=shape) for shape in ((m, d), (n, d), n))
-        got = answer(queries.copy(), keys.copy(), bias.copy())
-        if got is None or got is ...:
-            return "Nothing comes back yet: return the two arrays."
-        arrays = _two_arrays(got, (m, d + 2), (n, d + 2))
-        if problem := _norms_differ(*arrays, queries, keys, bias):
-            return problem
-    return None
-
-
-def _two_arrays(got, *shapes):
-    """Both results as finite arrays of these shapes; AnswerError otherwise."""
-    if not isinstance(got, tuple | list) or len(got) != 2:
-        raise AnswerError("Return two arrays: the queries, then the keys.")
-    try:
-        arrays = [np.asarray(detached(one), dtype=float) for one in got]
-    except (TypeError, ValueError, RuntimeError):
-        raise AnswerError("Return two arrays of numbers: the queries, then the keys.") from None
-    for name, array, shape in zip(("queries", "keys"), arrays, shapes, strict=True):
-        if array.shape != shape:
-            raise AnswerError(
-                f"The {name} that come back have shape {array.shape}; it must be {shape}."
-            )
-    return arrays
-
-
-def _norms_differ(queries_plus, keys_plus, queries, keys, bias):
-    """A message or Difference when dot products are not the scores or norms are unequal."""
-    lengths = np.linalg.norm(np.column_stack([keys, bias]), axis=1)
-    if np.isnan(keys_plus).any():
-        return (
-            "An entry is NaN: the root of a negative number. The common length must be at least "
-            "that of the longest key."
-        )
-    if not (np.isfinite(queries_plus).all() and np.isfinite(keys_plus).all()):
-        return "An entry is infinite; every entry must be a finite number."
-    before, after = queries @ keys.T + bias, queries_plus @ keys_plus.T
-    if np.allclose(after, queries @ keys.T, atol=1e-5):
-        return (
-            "The bias is missing from the dot products. A key can carry its own number in a "
-            "coordinate: what must the query have there, to hand it on as it is?"
-        )
-    if not np.allclose(before, after, atol=1e-5):
-        return Difference(
-            "The dot products are not the scores. What must a query's new coordinate be, so that "
-            "it adds nothing whatever the key has there?",
-            before,
-            after,
-        )
-    new = np.linalg.norm(keys_plus, axis=1)
-    return None if np.allclose(new, new[0], atol=1e-5) else _unequal(new, keys_plus, lengths, bias)
-
-
-def _unequal(new, keys_plus, lengths, bias):
-    """What to say of new keys whose lengths differ; lengths: before the last coordinate."""
-    if np.allclose(new**2 - bias**2, (new**2 - bias**2)[0], atol=1e-5):
-        return "The keys' lengths differ by the bias: its coordinate makes a key longer, too."
-    extra = np.abs(keys_plus[:, -1])
-    if np.allclose(extra, extra[0]):
-        return "Each key got the same new coordinate: then the long keys are still the longer ones."
-    for root in (lengths.max(), 1.0):
-        if np.allclose(extra, np.abs(root - lengths)):
-            return (
-                "The lengths themselves add up to a constant. In a right angle it is the squares "
-                "that add up."
-            )
-    squares = lengths**2 + extra
-    if np.allclose(squares, squares[0]):
-        return "The new coordinate is a squared length: the root is missing."
-    return Difference(
-        f"The new keys have lengths from {new.min():.4g} to {new.max():.4g}; they must be equal.",
-        got=new,
-    )
-
-
-register(
-    Exercise(
-        name="equal_norms",
-        chapter=6,
-        title="Two more coordinates make it Gaussian",
-        kind="derive",
-        judge=_judge_norms,
-    )
-)
-
-
-# 6.5 Why the root of d ---------------------------------------------------------------------------
-
-
-def _scale(d, query_sd, key_sd, powers=(-0.5, -1, -1)):
-    """A product of powers of the three; the powers can go wrong."""
-    return d ** powers[0] * query_sd ** powers[1] * key_sd ** powers[2]
-
-
-def _scale_of_a_sum(d, query_sd, key_sd):
-    return 1 / np.sqrt(d * (query_sd**2 + key_sd**2))
-
-
-_SCALE_SLIPS = {
-    "Right for components of sd 1. Here they have other sds: how does the variance of a product "
-    "of two independent numbers depend on theirs?": {"powers": (-0.5, 0, 0)},
-    "That divides by the variance of the dot product. What must one divide by to make the "
-    "variance 1?": {"powers": (-1, -2, -2)},
-    "That is the sd of the dot product. The scale multiplies it and must make it 1.": {
-        "powers": (0.5, 1, 1)
-    },
-    "Too small when d is large: of d independent terms the variances add up, not the sds.": {
-        "powers": (-1, -1, -1)
-    },
-    "That is for a sum of a query's and a key's component. A dot "
-    "product adds up their products.": _scale_of_a_sum,
-    "One of the two sds has no part in it, or only its root. Both scale every product.": [
-        {"powers": (-0.5, -1, 0)},
-        {"powers": (-0.5, 0, -1)},
-        {"powers": (-0.5, -0.5, -0.5)},
-    ],
-    "The number of components has no part in it: d terms vary more than one.": {
-        "powers": (0, -1, -1)
-    },
-}
-
-register(
-    Exercise(
-        name="score_scale",
-        chapter=6,
-        title="Why the root of d",
-        kind="compute",
-        reference=_scale,
-        cases=[
-            {"d": 9, "query_sd": 1.0, "key_sd": 2.0},
-            {"d": 64, "query_sd": 3.0, "key_sd": 0.5},
-            {"d": 5, "query_sd": 0.4, "key_sd": 0.7},
         ],
         draw=lambda rng: {
-            "d": int(rng.integers(2, 200)),
-            "query_sd": float(rng.uniform(0.2, 3)),
-            "key_sd": float(rng.uniform(0.2, 3)),
+            "keys": np.sort(rng.uniform(0, 5, 9)).tolist(),
+            "values": rng.normal(size=9).tolist(),
+            "sigma": float(rng.uniform(0.5, 1.5)),
+            "steps": 4,
+            "step_size": 0.2,
         },
-        mistakes=slips(_SCALE_SLIPS, of=_scale),
+        mistakes=slips(_WALK_SLIPS, of=_walk),
     )
 )
 
 
-# 6.6 What the order of the tokens does -----------------------------------------------------------
-
-
-def _layer(tokens, mask=None, bias=0.0):
-    return masked_softmax(tokens @ tokens.T / np.sqrt(tokens.shape[1]) + bias, mask) @ tokens
+# 6.4 Why the training error fails ----------------------------------------------------------------
 
 
 @cache
-def _order_numbers():
-    words, rng = ["the", "cat", "sat", "on", "the", "mat"], np.random.default_rng(6)
-    embedding = {word: rng.normal(size=4) for word in sorted(set(words))}
-    tokens = np.array([embedding[word] for word in words])
-    order, causal = [2, 0, 1, 5, 4, 3], causal_mask(6)
-    near = _layer(tokens, bias=positional_scores(6, "gaussian", sigma=1.5))
-    moved = _layer(tokens[order], causal) - _layer(tokens, causal)[order]
+def _loss_numbers():
+    keys, values = _points()
+    gaps = np.abs(keys[:, None] - keys)
+    np.fill_diagonal(gaps, np.inf)
+    sigmas = np.geomspace(0.01, 10, 60)
+    leave_in, leave_out = (e(keys, values, sigmas) for e in (training_error, leave_one_out_error))
+    tie = np.array([0.0, 0.0, 1.0]), np.array([1.0, 3.0, 5.0])
+    wide, narrow = training_error(keys, values, np.array([0.1, 0.05]))
     return {
-        "a": 0.0,
-        "b": 0.0,
-        "c": np.abs(moved).max(),
-        "d": 0.0,
-        "e": np.abs(near[0] - near[4]).max(),
-        "f": 1.0,
-        "g": 2,
+        "a": leave_in[0],
+        "b": wide / narrow,
+        "c": values[np.abs(keys - 2.5).argmin()],
+        "d": training_error(*tie, 0.001),
+        "e": np.mean((values - values[gaps.argmin(axis=1)]) ** 2),
+        "f": np.max(leave_in / leave_out),
+        "g": 1.0,
     }
 
 
 register(
     Exercise(
-        name="token_order",
+        name="why_leave_one_out",
         chapter=6,
-        title="What the order of the tokens does",
+        title="Why the plain training error fails",
         kind="explain",
         judge=claims_with_numbers(
-            {"a": True, "b": True, "c": False, "d": True, "e": True, "f": False, "g": False},
-            _order_numbers,
-            "Build a tiny sentence and try: permute the tokens, look which outputs change. Ask of "
-            "each score which positions it can see.",
+            {"a": True, "b": False, "c": True, "d": False, "e": False, "f": True, "g": False},
+            _loss_numbers,
+            "Let σ become very small in each claim: which key has all the weight then? The two "
+            "functions above give both losses for any σ that you wish to try.",
             {
-                "a": "Subtract layer(tokens)[order] from layer(tokens[order]); the largest size.",
-                "b": "Subtract the outputs of tokens 0 and 4; the largest size.",
-                "c": "As in a, with the mask causal in both; the largest size.",
-                "d": "Change tokens 1 to 5 and compare output 0 before and after.",
-                "e": "Subtract the outputs of tokens 0 and 4 with bias=nearby; the largest size.",
-                "f": "Divide the factor for i − 1 by the factor for i + 1.",
-                "g": "Multiply out, and count the terms with content and position in them.",
+                "a": "Call leave_in on the sample with σ = 0.01.",
+                "b": "Divide the leave-in loss at σ = 0.1 by the one at σ = 0.05.",
+                "c": "Estimate at the query 2.5 with σ = 0.001.",
+                "d": "Keys 0, 0, 1 with values 1, 3, 5, and σ = 0.001.",
+                "e": "Call leave_out on the sample with σ = 0.001.",
+                "f": "Divide the leave-in loss by the other on the grid; the largest ratio.",
+                "g": "Add 1 to one value, and follow that point's own residual.",
             },
         ),
     )
 )
 
 
-# 6.7 Several heads -------------------------------------------------------------------------------
+# 6.5 What was learned ----------------------------------------------------------------------------
 
 
-def _head_weights(tokens, W_q, W_k, d, swapped=False, axis=1):
-    scores = (tokens @ W_q) @ (tokens @ W_k).T / np.sqrt(d)
-    scores = scores.T if swapped else scores
-    return masked_softmax(scores) if axis == 1 else masked_softmax(scores.T).T
+@cache
+def _claim_numbers():
+    from .. import learning
+
+    (w, _, _), (keys, values), sample = _learned(), _points(), sine_power(seed=SEED)
+    bias, variance = bias_variance(sample.f, keys, 0.5, sample.queries, 1.0)
+    noisy = [sine_power(noise_sd=3.0, seed=seed) for seed in range(8)]
+    steeps = [learning.fit(learning.NWLogBandwidth(1.0), n.keys, n.values, 60).w[-1] for n in noisy]
+    ws = np.geomspace(1, 20, 300)
+    fits = [nadaraya_watson(sample.queries, keys, values, sigma=1 / w)[0] for w in ws]
+    errors = np.mean((np.array(fits) - sample.truth) ** 2, axis=1)
+    return {
+        "a": 0.5 * w,
+        "b": leave_one_out_error(keys, values, 1 / w),
+        "c": bias.mean() / variance.mean(),
+        "d": 0.0,
+        "e": float(np.median(steeps)),
+        "f": ws[errors.argmin()],
+    }
 
 
-def _sum_of_heads(
-    tokens,
-    W_q,
-    W_k,
-    W_v,
-    W_o,
-    d=lambda tokens, q, v: q.shape[1],
-    join=lambda parts: sum(parts),
-    **softmax,
-):
-    """The heads one by one; d of the scale, the joining and the softmax can go wrong."""
-    return join(
-        [
-            _head_weights(tokens, q, k, d(tokens, q, v), **softmax) @ tokens @ v @ o
-            for q, k, v, o in zip(W_q, W_k, W_v, W_o, strict=True)
-        ]
+_CLAIMS = claims_with_numbers(
+    {"a": True, "b": False, "c": True, "d": False, "e": True, "f": False},
+    _claim_numbers,
+    "The numbers are right. For the claims, ask of each what the loss that was minimised can see, "
+    "and compute squared bias and variance with bandwidth.bias_variance.",
+    {
+        "a": "What distance had, with w = 1, the score that a distance of 0.5 has now?",
+        "b": "Call d2lmini.leave_one_out_error with the learned σ.",
+        "c": "Divide the mean squared bias at σ = 1 by the mean variance there.",
+        "d": "The weight of a point in the estimate from which it is left out.",
+        "e": "Seeds 0 to 7, noise_sd=3, 60 steps of size 1 from w = 1; the median of the eight w.",
+        "f": "The error against sample.truth at the queries, over w from 1 to 20.",
+    },
+)
+_NUMBERS = ("w", "keys_before", "keys_after")
+
+
+@cache
+def _learned():
+    """The learned w, and effective keys (mean over the queries) before and after."""
+    from .. import learning
+
+    sample = sine_power(seed=SEED)
+    w = learning.fit(learning.NWLogBandwidth(1.0), sample.keys, sample.values, 100).w[-1]
+
+    def effective_keys(w):
+        weights = nadaraya_watson(sample.queries, sample.keys, sample.values, sigma=1 / w)[1]
+        return float(np.mean(1 / np.sum(weights**2, axis=1)))
+
+    return float(w), effective_keys(1.0), effective_keys(w)
+
+
+def _judge_learned(answer):
+    if not isinstance(answer, dict) or not set(_NUMBERS) <= set(answer):
+        return f"The answer must be a dict with {', '.join(_NUMBERS)} and the claims a to f."
+    if open_ := [name for name in _NUMBERS if answer[name] is None or answer[name] is ...]:
+        return f"Still open: {', '.join(open_)}."
+    try:
+        w, before, after = (float(answer[name]) for name in _NUMBERS)
+    except (TypeError, ValueError, RuntimeError):
+        raise AnswerError(f"{', '.join(_NUMBERS)} must be numbers, one each.") from None
+    return (
+        _judge_w(w)
+        or _judge_keys("keys_before", before, _learned()[1])
+        or _judge_keys("keys_after", after, _learned()[2])
+        or _CLAIMS({name: value for name, value in answer.items() if name not in _NUMBERS})
     )
 
 
-def _weights_of_all(tokens, W_q, W_k):
-    return [_head_weights(tokens, q, k, q.shape[1]) for q, k in zip(W_q, W_k, strict=True)]
+def _judge_w(w):
+    right = _learned()[0]
+    if np.isclose(abs(w), right, rtol=0.02):
+        return None
+    if np.isclose(abs(w), 1 / right, rtol=0.02):
+        return f"w is {w:.3g}: that is the learned σ. Which way round are the two?"
+    if abs(w) > 20:
+        return (
+            f"w is {w:.4g}, far out on the plain. Either the loss lets each point vote on itself, "
+            "or a step was too long."
+        )
+    error = leave_one_out_error(*_points(), sigma=1 / max(abs(w), 1e-6))
+    least = leave_one_out_error(*_points(), sigma=1 / right)
+    return (
+        f"w is {w:.4g}. Its leave-one-out loss is {error:.4f}, the smallest is {least:.4f}: is "
+        "this the sample of the setup, and has the walk come to rest?"
+    )
 
 
-def _shared_weights(tokens, W_q, W_k, W_v, W_o):
-    weights = np.mean(_weights_of_all(tokens, W_q, W_k), axis=0)
-    return sum(weights @ tokens @ v @ o for v, o in zip(W_v, W_o, strict=True))
+def _judge_keys(name, got, right):
+    if np.isclose(got, right, rtol=0.03):
+        return None
+    if np.isclose(got, 1 / right, rtol=0.03) or got < 1:
+        return f"{name} is {got:.3g}: a number of keys is at least 1. It is 1 divided by Σα²."
+    if name == "keys_before" and np.isclose(got, _learned()[2], rtol=0.03):
+        return "keys_before is the number after training: before it, w = 1."
+    if name == "keys_after" and got > _learned()[1]:
+        return (
+            f"keys_after is {got:.4g}, more than before: a larger w should narrow the window. "
+            "Does sigma= get the bandwidth 1/w?"
+        )
+    return (
+        f"{name} is {got:.4g}, which is too {'large' if got > right else 'small'}: take "
+        "1/Σα² of each row first, then the mean over the 50 queries."
+    )
 
 
-def _glued(tokens, W_q, W_k, W_v, W_o):
-    """All heads at once, concatenated by a reshape that mixes tokens and heads."""
-    parts = np.stack(_weights_of_all(tokens, W_q, W_k)) @ tokens @ W_v
-    return parts.reshape(len(tokens), -1) @ np.concatenate(W_o)
-
-
-_HEADS_SLIPS = {
-    "The heads are averaged. Each head has its own part of the output map, and the parts add up.": {
-        "join": lambda parts: np.mean(parts, axis=0)
-    },
-    "Only the last head has come through: add to the output, do not overwrite it.": {
-        "join": lambda parts: parts[-1]
-    },
-    "Only the first head has come through: does a return stand inside the loop?": {
-        "join": lambda parts: parts[0]
-    },
-    "The scale belongs to the components of a head's queries and keys, not to those of the "
-    "tokens.": {"d": lambda tokens, q, v: tokens.shape[1]},
-    "The scale belongs to the components of a head's queries and keys, not to those of its "
-    "values.": {"d": lambda tokens, q, v: v.shape[1]},
-    "The heads' outputs were glued together in the wrong order: reshape runs over the heads "
-    "first. Each token needs its heads side by side.": _glued,
-    "The scale of the scores is missing.": {"d": lambda tokens, q, v: 1},
-    "Queries and keys have changed places: rows of the scores are queries, columns are keys.": {
-        "swapped": True
-    },
-    "The softmax runs over the queries. It belongs over the keys.": {"axis": 0},
-    "One matrix of weights for all the heads: that is a single smoother. Each head uses its own "
-    "weights for its own values.": _shared_weights,
-}
-
-
-def _draw_heads(rng):
-    shapes = {"tokens": (4, 4), "W_q": (2, 4, 3), "W_k": (2, 4, 3)}
-    shapes |= {"W_v": (2, 4, 2), "W_o": (2, 2, 4)}
-    return {name: rng.normal(size=shape).round(2).tolist() for name, shape in shapes.items()}
+def _points():
+    sample = sine_power(seed=SEED)
+    return sample.keys, sample.values
 
 
 register(
     Exercise(
-        name="sum_of_heads",
+        name="learned_w",
         chapter=6,
-        title="Several heads are a sum of smoothers",
-        kind="implement",
-        reference=_sum_of_heads,
-        cases=[
-            {
-                "tokens": [[1, 0], [0, 1]],
-                "W_q": [[[1], [2]], [[0], [1]]],
-                "W_k": [[[1], [0]], [[-1], [1]]],
-                "W_v": [[[1], [3]], [[2], [0]]],
-                "W_o": [[[1, 0]], [[1, 2]]],
-            },
-            _draw_heads(np.random.default_rng(0)),
-        ],
-        draw=_draw_heads,
-        mistakes=slips(_HEADS_SLIPS, of=_sum_of_heads),
-        picture="matrix",
+        title="What was learned, and why it is sharper",
+        kind="compute",
+        judge=_judge_learned,
     )
 )
 
 
-# 6.8 A head that looks back ----------------------------------------------------------------------
-
-_SHARE = 0.9
+# 6.6 A pooling of your own -----------------------------------------------------------------------
 
 
-def _judge_look_back(answer):
-    if not callable(answer):
-        return "The answer must be a function of n."
-    for n in (3, 2, 6, 12):
-        got = answer(n)
-        if got is None or got is ...:
-            return "Nothing comes back yet: return queries and keys."
-        queries, keys = _two_arrays(got, (n, 2), (n, 2))
-        if not (np.isfinite(queries).all() and np.isfinite(keys).all()):
-            return f"n = {n}: an entry is NaN or infinite."
-        scores = queries @ keys.T / np.sqrt(2)
-        if not np.isfinite(scores).all():
-            return f"n = {n}: the scores overflow. A share of {_SHARE} needs no such numbers."
-        if problem := _not_back(masked_softmax(scores)):
-            return Difference(f"n = {n}: {problem}", got=scores)
+def _judge_pooling(answer):
+    import torch
+
+    if isinstance(answer, torch.nn.Module):
+        raise AnswerError("That is a model already made: give the class, without brackets.")
+    model = _made(answer) if callable(answer) else None
+    if not isinstance(model, torch.nn.Module):
+        made = type(answer if model is None else model).__name__
+        raise AnswerError(
+            f"Calling it must make a torch.nn.Module; it makes a thing of type {made}."
+        )
+    keys, values = (torch.as_tensor(a) for a in _points())
+    if model(keys[:5], keys, values) is None:
+        return "Nothing comes back from forward yet: return the estimates."
+    _check_shapes(model, keys, values)
+    if not list(model.parameters()):
+        return "The model has no parameters: what is to be learned must be a torch.nn.Parameter."
+    return _check_mean(model, keys, values) or _check_training(model) or _check_new(model)
+
+
+def _made(answer):
+    """What answer() makes; AnswerError in words when it wants arguments."""
+    try:
+        inspect.signature(answer).bind()
+    except TypeError as error:
+        raise AnswerError(
+            f"OwnPooling() must work without arguments ({error}): give them default values."
+        ) from None
+    except ValueError:  # no signature to be had
+        pass
+    return answer()
+
+
+def _check_shapes(model, keys, values):
+    """AnswerError unless estimates are finite and (m,), for shared keys and for own ones."""
+    import torch
+
+    for m in (1, 4):
+        own = keys[:6].expand(m, 6), values[:6].expand(m, 6)
+        for kind, given in (("(n,)", (keys, values)), ("(m, n)", own)):
+            got = model(keys[:m] + 0.01, *given)
+            if not isinstance(got, torch.Tensor):
+                raise AnswerError("forward must give a tensor, or training cannot follow it back.")
+            shape = tuple(got.shape)
+            if shape != (m,):
+                raise AnswerError(
+                    f"With m = {m} and keys of shape {kind} forward gives shape {shape}; "
+                    f"it must be ({m},)."
+                )
+            if not torch.isfinite(got).all():
+                raise AnswerError("The untrained model gives NaN or infinity: look at its start.")
+
+
+def _check_mean(model, keys, values):
+    import torch
+
+    with torch.no_grad():
+        at, plain = keys[:7] + 0.03, model(keys[:7] + 0.03, keys, values)
+        constant = model(at, keys, torch.full_like(values, 3.0))
+        if not torch.allclose(constant, torch.tensor(3.0, dtype=constant.dtype), atol=1e-5):
+            return (
+                "With all values 3 the estimates are "
+                f"{constant[0]:.4g}, …: the weights of each row must sum to 1. Normalise."
+            )
+        turned = model(at, keys.flip(0), values.flip(0))
+        if not torch.allclose(turned, plain, atol=1e-5):
+            return (
+                "With keys and values in the opposite order the estimates change: a weight may "
+                "depend on query and key, but not on the place of the key in the list."
+            )
+        if not torch.allclose(model(at, keys, 2 * values), 2 * plain, atol=1e-5):
+            return "With twice the values the estimates are not twice as large: no weighted mean."
+        if torch.allclose(plain, values.mean().to(plain.dtype), atol=1e-5):
+            return "The untrained model gives the plain mean everywhere: it cannot see the query."
     return None
 
 
-def _not_back(weights):
-    n = len(weights)
-    before = weights[np.arange(1, n), np.arange(n - 1)]
-    if (before >= _SHARE).all():
-        return None
-    i = int(before.argmin()) + 1
-    top = int(weights[i].argmax())
-    if np.ptp(weights) < 1e-9:
-        return "all weights are equal. The scores must depend on the positions."
-    if top == i - 1:
+def _check_training(model):
+    from .. import learning
+
+    start = {name: p.detach().clone() for name, p in model.named_parameters()}
+    try:
+        run = learning.fit(model, *_points(), STEPS, getattr(model, "step_size", 1.0))
+    except ValueError:
+        raise AnswerError(
+            "The training leaves the finite numbers: try a smaller step_size, or another "
+            "parameter, such as a logarithm."
+        ) from None
+    except RuntimeError as error:
+        if "grad" not in str(error) and "used" not in str(error):
+            raise
+        raise AnswerError(
+            "A parameter has no part in the estimates, or its gradient is cut off (by detach, "
+            "item or numpy): then nothing can be learned."
+        ) from None
+    first, last = run.loss[[0, -1]]
+    still = [n for n, p in model.named_parameters() if learning.torch.allclose(p, start[n])]
+    if still:
         return (
-            f"token {i} listens most to token {top}, with a share of {before[i - 1]:.3f}; it must "
-            f"be {_SHARE} at least. The right place, too soft: how does one sharpen a softmax?"
+            f"After {STEPS} steps {', '.join(still)} has not moved: does anything depend on it? "
+            "(A number added to all scores of a row cancels in the softmax.)"
         )
-    if n > 2 and (weights.argmax(1)[:-1] == np.arange(1, n)).all():
-        return "each token listens to the one after it. Rows are queries: shift the other way."
-    if (weights.argmax(1) == np.arange(n)).all():
-        return "each token listens to itself. Whose position should its query be?"
-    if (weights.argmax(1)[1:] == top).all():
+    bound = 1.1 * leave_one_out_error(*_points(), sigma=1 / _learned()[0])
+    if not last < first - 1e-4:
+        return f"The loss went from {first:.4f} to {last:.4f}: training must make it smaller."
+    if last > bound:
         return (
-            f"every token listens most to token {top}: the longest key wins, wherever the query "
-            "points. What takes the length of the keys out of the scores?"
+            f"After {STEPS} steps of size {getattr(model, 'step_size', 1.0):g} the leave-one-out "
+            f"loss is {last:.4f}; it must be at most {bound:.4f}, a tenth above that of a "
+            "learned w. Another start, a longer or shorter step, or a logarithm may help."
         )
-    return f"token {i} listens most to token {top}, with a share of {weights[i, top]:.3f}."
+    return None
+
+
+def _check_new(model):
+    """A message when the trained model is the chapter's Gaussian smoother again."""
+    import torch
+
+    keys, at = torch.linspace(0, 5, 12, dtype=torch.float64), torch.tensor([1.1, 2.3, 3.9]).double()
+    with torch.no_grad():
+        rows = [model(at, keys, unit) for unit in torch.eye(12, dtype=torch.float64)]
+    weights = torch.stack(rows, dim=1).numpy()
+    squared = ((at[:, None] - keys) ** 2).numpy()
+    near = weights > 1e-6
+    slopes = [
+        np.polyfit(d[ok], np.log(w[ok]), 1)[0] if ok.sum() > 2 else 0.0
+        for d, w, ok in zip(squared, weights, near, strict=True)
+    ]
+    gaussian = masked_softmax(np.mean(slopes) * squared)
+    if np.allclose(gaussian, weights, atol=2e-3):
+        return (
+            "After training the weights are those of a Gaussian smoother with "
+            f"w = {np.sqrt(-2 * np.mean(slopes)):.2f}: the chapter's model. Give yours something "
+            "to learn that a bandwidth cannot do."
+        )
+    return None
 
 
 register(
     Exercise(
-        name="look_back",
+        name="own_pooling",
         chapter=6,
-        title="A head that looks back",
+        title="A pooling of your own",
         kind="design",
-        judge=_judge_look_back,
+        judge=_judge_pooling,
+        seconds=30,
     )
 )

@@ -1,4 +1,4 @@
-"""The explorer of chapter 6: a sentence as points in the plane that attend to each other."""
+"""The explorer of chapter 7: a sentence as points in the plane that attend to each other."""
 
 import math
 from collections.abc import Sequence

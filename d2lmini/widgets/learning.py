@@ -1,4 +1,4 @@
-"""The explorer of chapter 5: w on its loss curve, and the training runs that lead there."""
+"""The explorer of chapter 6: w on its loss curve, and the training runs that lead there."""
 
 from collections.abc import Mapping, Sequence
 
@@ -93,7 +93,7 @@ def gradient_descent(
     """Return w = 1/σ at the start, 1, and after each epoch of gradient descent on log σ, step 1.
 
     keys and values (n,); the loss is the mean squared error at the keys of the Gaussian smoother,
-    each point left out or in. Chapter 5, (5.3) to (5.5).
+    each point left out or in. Chapter 6, (6.3) to (6.5).
     """
     squared = (keys[:, None] - keys) ** 2
     w, path = 1.0, [1.0]
@@ -105,7 +105,7 @@ def gradient_descent(
         weights /= weights.sum(axis=1, keepdims=True)
         estimates = weights @ values
         centred = squared - (weights * squared).sum(axis=1, keepdims=True)
-        slopes = -w * (weights * centred) @ values  # of the estimates, by w: (5.4)
+        slopes = -w * (weights * centred) @ values  # of the estimates, by w: (6.4)
         slope = 2 * np.mean((estimates - values) * slopes)
         w = float(w * np.exp(-w * slope))
         path.append(w)

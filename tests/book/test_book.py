@@ -18,6 +18,7 @@ from tools import ROOT, build, links
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+MOVED = yaml.safe_load((ROOT / "book" / "moved.yml").read_text(encoding="utf-8"))
 PAGES = [TOC["root"], *(c["file"] for part in TOC["parts"] for c in part["chapters"])]
 NOTEBOOKS = [page for page in PAGES if (ROOT / f"{page}.ipynb").exists()]
 #: page → names of its explorers
@@ -80,7 +81,7 @@ def test_every_chapter_is_in_the_table_of_contents():
 
 def test_exactly_the_pages_of_the_table_of_contents(site):
     there = {p.relative_to(site).with_suffix("").as_posix() for p in site.rglob("*.html")}
-    assert there == {*PAGES, "index", "search"}
+    assert there == {*PAGES, "index", "search", *MOVED["pages"]}
     assert len(PAGES) == len(set(PAGES)) >= 5
 
 
@@ -254,6 +255,7 @@ def small_book(tmp_path_factory) -> Path:
     shutil.copytree(ROOT / "book", book / "book", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("_config.yml", "requirements.txt"):
         shutil.copy(ROOT / name, book)
+    (book / "book" / "moved.yml").write_text("{pages: {}, headings: {}}\n", encoding="utf-8")
     (book / "d2lmini").mkdir()
     (book / "d2lmini" / "__init__.py").write_text("answer = 41\n", encoding="utf-8")
     (book / "chapters").mkdir()

@@ -14,7 +14,7 @@ from d2lmini.exercise_checks import EXERCISES, judge
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CHAPTERS = {n: import_module(f"{__package__}.test_exercises_chapter_{n}") for n in range(1, 7)}
+CHAPTERS = {n: import_module(f"{__package__}.test_exercises_chapter_{n}") for n in range(1, 8)}
 WRONG = {name: cases for each in CHAPTERS.values() for name, cases in each.WRONG.items()}
 RIGHT = {name: answers for each in CHAPTERS.values() for name, answers in each.RIGHT.items()}
 DRAWN = [name for name, exercise in EXERCISES.items() if exercise.draw]

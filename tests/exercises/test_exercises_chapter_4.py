@@ -268,59 +268,13 @@ WRONG = {
         (lambda queries, keys, values: values, r"has shape \(80,\)"),
         (0.3, "the function itself"),
     ],
-    "shrinking_sigma": [
-        (lambda n: ..., "Nothing is returned yet"),
-        (lambda n: 0.3, "for every n"),
-        (lambda n: 25 / n, "keeps the same number of keys"),
-        (lambda n: n**-1 / 5, "exponent in brackets"),
-        (lambda n: n**-0.5, "grows too slowly"),
-        (lambda n: n**-0.1, "too slowly: the bias"),
-        (lambda n: 0.1 * n**0.2, "must shrink"),
-        (lambda n: 5 * n**-0.2, "look at the factor"),
-        (lambda n: 0.1 * n**-0.2, "look at the factor"),
-        (lambda n: 2 * n**-0.2, "4.3 times the smallest"),
-        (lambda n: 0.6 * n**-0.2, "power is right"),
-        (lambda n: n**-0.25, "the variance lags behind"),
-        (lambda n: 1.2 * n**-0.25, "the variance lags behind"),
-        (lambda n: 0.7 * n ** (-1 / 6), "squared bias lags behind"),
-        (lambda n: n ** (-1 / 6), "squared bias lags behind"),
-        (lambda n: 1 / math.log(n), "a logarithm"),
-        (lambda n: -0.1, "not a bandwidth"),
-        (0.3, "the function itself"),
-    ],
-    "rates": [
-        (lambda d: (1.0, 0.2, 0.8), "same in every dimension"),
-        (lambda d: (1.0, 1 / (4 + d), 4 / (4 + d)), "limit still forgets"),
-        (lambda d: (1 / d, 1 / (4 + d), 2 / (4 + d)), "root of the error"),
-        (lambda d: (1 / d, 4 / (4 + d), 1 / (4 + d)), "last two are exchanged"),
-        (lambda d: (1 / d, -1 / (4 + d), -4 / (4 + d)), "a and r are positive"),
-        (lambda d: (1 / d, 1 / (4 + d), -4 / (4 + d)), "r is positive"),
-        (lambda d: (1 / d, 1 / (2 + d), 2 / (2 + d)), "enters the error squared"),
-        (lambda d: (1 / d, 1 / (2 + d), 4 / (2 + d)), "its square that is added"),
-        (lambda d: (1 / d, 1 / (4 + d), d / (4 + d)), "power of n once more"),
-    ],
 }
 RIGHT = {
     "effective_numbers": [numbers()],
     "leave_one_out": [loo],
     "error_claims": [CLAIMS, {k: [t, round(x, 2)] for k, (t, x) in CLAIMS.items()}],
     "better_smoother": [chosen(bandwidth.leave_one_out_error), by_neighbour, by_power],
-    "shrinking_sigma": [
-        lambda n: 0.5 * (40 / n) ** 0.2,
-        lambda n: n**-0.2,
-        lambda n: 0.8 * n**-0.2,
-        lambda n: 0.9 * n**-0.19,
-        lambda n: bandwidth.plug_in_bandwidth(*vars_of(data.sine_linear(n=n))),
-    ],
-    "rates": [
-        lambda d: [1 / d, (4 + d) ** -1, 1 - d / (4 + d)],
-        lambda d: np.array([1 / d, 1 / (4 + d), 4 / (4 + d)]),
-    ],
 }
-
-
-def vars_of(sample):
-    return sample.keys, sample.values
 
 
 # What the exercises claim ------------------------------------------------------------------------
@@ -367,39 +321,6 @@ def test_a_chosen_bandwidth_wins_on_any_samples_and_not_narrowly(first):
     for world in chapter_4._WORLDS.values():
         answer = chosen(bandwidth.leave_one_out_error)
         assert chapter_4._ratio(answer, world, first) < chapter_4.ENOUGH - 0.15
-
-
-def test_the_best_power_is_a_fifth_on_the_line():
-    counts, powers = np.array(chapter_4.COUNTS[:3]), np.array([0.1, 0.15, 0.2, 0.25, 0.3])
-    slopes = []
-    for a in powers:
-        errors = [chapter_4._exact_error(0.7 * n**-a, n) for n in counts]
-        slopes.append(np.polyfit(np.log(counts), np.log(errors), 1)[0])
-    assert powers[np.argmin(slopes)] == 0.2
-    assert abs(min(slopes) + 4 / 5) < 0.06
-
-
-def test_the_smallest_errors_are_those_of_a_search():
-    optimize = pytest.importorskip("scipy.optimize")
-    for n, least in list(zip(chapter_4.COUNTS, chapter_4.LEAST, strict=True))[:3]:
-        found = optimize.minimize_scalar(
-            chapter_4._exact_error,
-            bounds=(0.05, 1),
-            args=(n,),
-            method="bounded",
-            options={"xatol": 5e-3},
-        )
-        assert np.isclose(found.fun, least, rtol=0.01)
-
-
-def test_the_rates_balance_the_two_terms():
-    for d in range(1, 12):
-        limit, best, r = chapter_4._rates(d)
-        powers = np.linspace(0, 1, 200_001)
-        fall = np.minimum(4 * powers, 1 - powers * d)
-        assert np.isclose(powers[fall.argmax()], best, atol=1e-5)
-        assert np.isclose(fall.max(), r, atol=1e-4)
-        assert np.isclose(powers[fall > 0].max(), limit, atol=1e-4)
 
 
 def test_a_local_line_with_a_chosen_bandwidth_passes_as_in_the_solution():

@@ -1,328 +1,142 @@
 """Chapter 5's exercises: wrong answers get the message meant for them, right ones pass."""
 
+import math
+
 import numpy as np
 import pytest
 
-from d2lmini import bandwidth, data, learning
-from d2lmini.attention import nadaraya_watson
-from d2lmini.exercise_checks import EXERCISES, chapter_5, judge
-
-torch = pytest.importorskip("torch")
-nn = torch.nn
-SAMPLE = data.sine_power(seed=chapter_5.SEED)
-#: The numbers are those that the worked solutions print; the tests below hold them against others.
-CLAIMS = {
-    "a": (True, 0.00406),
-    "b": (False, 2.3676),
-    "c": (True, 3.526),
-    "d": (False, 2 / 3),
-    "e": (False, 0.4129),
-    "f": (True, 0.9596),
-    "g": (False, 1.0),
-}
-_W, _BEFORE, _AFTER = chapter_5._learned()
-LEARNED = {"w": _W, "keys_before": _BEFORE, "keys_after": _AFTER}
-LEARNED |= {"a": (True, 2.47), "b": (False, 0.27), "c": (True, 49.8)}
-LEARNED |= {"d": (False, 0), "e": (True, 0.914), "f": (False, 5.83)}
+from d2lmini import bandwidth, data
+from d2lmini.exercise_checks import chapter_5
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+def level(offsets, weights, degree):
+    """The height at offset 0 of the polynomial that fits the squares of the offsets best."""
+    return np.polyfit(offsets, np.square(offsets), degree, w=np.sqrt(weights))[-1]
 
 
-def slope(keys, values, sigma, power=2, sign=1, leave_in=False, centred=True, factor=2.0):
-    """The slope with a loop over the points, and with what can go wrong."""
-    total = 0.0
-    for i in range(len(keys)):
-        others = [j for j in range(len(keys)) if leave_in or j != i]
-        squared = np.array([(keys[i] - keys[j]) ** 2 for j in others])
-        kernel = np.exp(-squared / 2 / sigma**2)
-        alpha, y = kernel / kernel.sum(), values[others]
-        centre = alpha @ squared if centred else 0.0
-        total += (alpha @ y - values[i]) * (alpha * (squared - centre)) @ y / sigma**power
-    return sign * factor * total / len(keys)
+def bends(offsets, weights):
+    return level(offsets, weights, 0), level(offsets, weights, 1)
 
 
-def walk(keys, values, sigma, steps, step_size, clear=True, **wrong):
-    """Gradient descent in log sigma with torch, and with what can go wrong."""
-    log_sigma = torch.tensor(np.log(sigma), requires_grad=True)
-    x, y = torch.as_tensor(keys), torch.as_tensor(values)
-    path = [sigma]
-    for _ in range(steps):
-        scores = -((x[:, None] - x) ** 2) / (2 * torch.exp(2 * log_sigma))
-        if not wrong.get("leave_in"):
-            scores = scores.masked_fill(torch.eye(len(x), dtype=torch.bool), -torch.inf)
-        errors = (torch.softmax(scores, 1) @ y - y) ** 2
-        (errors.sum() if wrong.get("summed") else errors.mean()).backward()
-        with torch.no_grad():
-            log_sigma += (1 if wrong.get("uphill") else -1) * step_size * log_sigma.grad
-        if clear:
-            log_sigma.grad = None
-        path.append(log_sigma.exp().item())
-    return np.array(path)
+def moment(offsets, weights, p):
+    return sum(a * d**p for d, a in zip(offsets, weights, strict=True))
 
 
-def walk_in_sigma(keys, values, sigma, steps, step_size):
-    path = [sigma]
-    for _ in range(steps):
-        path.append(path[-1] - step_size * slope(keys, values, path[-1], power=3))
-    return np.array(path)
+def by_moments(sign=-1, divided=True):
+    def answer(offsets, weights):
+        m1, m2, m3 = (moment(offsets, weights, p) for p in (1, 2, 3))
+        line = m2 * m2 + sign * m1 * m3
+        return m2, line / (m2 + sign * m1**2) if divided else line
 
-
-def walk_in_w(keys, values, sigma, steps, step_size):
-    model = learning.NWKernelRegression(1 / sigma)
-    return 1 / learning.fit(model, keys, values, steps, step_size).w
-
-
-class Mixture(nn.Module):
-    """Right, and unlike the solution: two windows, a learned share; float32 parameters."""
-
-    step_size = 1.0
-
-    def __init__(self):
-        super().__init__()
-        self.log_sigma = nn.Parameter(torch.tensor([-1.0, 1.0]))
-        self.share = nn.Parameter(torch.tensor(0.0))
-
-    def weights(self, queries, keys):
-        squared = (queries[:, None] - keys) ** 2
-        narrow, wide = (torch.softmax(-squared / 2 * torch.exp(-2 * s), -1) for s in self.log_sigma)
-        share = torch.sigmoid(self.share)
-        return share * narrow + (1 - share) * wide
-
-    def forward(self, queries, keys, values):
-        return (self.weights(queries, keys) * values).sum(-1)
-
-
-class Tilted(Mixture):
-    """Right: weights may be negative; the share is free."""
-
-    def weights(self, queries, keys):
-        squared = (queries[:, None] - keys) ** 2
-        narrow, wide = (torch.softmax(-squared / 2 * torch.exp(-2 * s), -1) for s in self.log_sigma)
-        return (1 + self.share) * narrow - self.share * wide
-
-
-class NotNormalised(Mixture):
-    def forward(self, queries, keys, values):
-        return 0.5 * super().forward(queries, keys, values)
-
-
-class ByPlace(Mixture):
-    def weights(self, queries, keys):
-        scores = super().weights(queries, keys).log()
-        return torch.softmax(scores + 0.1 * torch.arange(scores.shape[-1]), -1)
-
-
-class CutOff(Mixture):
-    def forward(self, queries, keys, values):
-        return super().forward(queries, keys, values).detach()
-
-
-class EmptyHanded(nn.Module):
-    def forward(self, queries, keys, values):
-        weights = torch.softmax(-((queries[:, None] - keys) ** 2), -1)
-        return (weights * values).sum(-1)
-
-
-class Outer(Mixture):
-    def forward(self, queries, keys, values):
-        return super().forward(queries, keys, values)[:, None]
-
-
-class Far(Mixture):
-    step_size = 1e-3
-
-
-class Idle(Mixture):
-    def __init__(self):
-        super().__init__()
-        self.idle = nn.Parameter(torch.tensor(1.0))
-
-    def forward(self, queries, keys, values):
-        return super().forward(queries, keys, values) + 0 * self.idle
-
-
-class Unused(Mixture):
-    def __init__(self):
-        super().__init__()
-        self.unused = nn.Parameter(torch.tensor(1.0))
-
-
-class Plain(Mixture):
-    def weights(self, queries, keys):
-        return super().weights(0 * queries, 0 * keys)
-
-
-class Leaping(Mixture):
-    step_size = 1e6
-
-
-class Stub(nn.Module):
-    def forward(self, queries, keys, values): ...
-
-
-class AsArray(Mixture):
-    def forward(self, queries, keys, values):
-        return super().forward(queries, keys, values).detach().numpy()
+    return answer
 
 
 WRONG = {
-    "batched_averages": [
-        (lambda weights, values: (weights[:, None] @ values[:, :, None]).squeeze(), "squeeze"),
-        (lambda weights, values: weights[:, :, None] @ values[:, None], r"\(n, m, m\)"),
-        (lambda weights, values: weights @ values.T, r"\(n, n\).*query i only"),
-        (lambda weights, values: torch.einsum("nm,nm->m", weights, values), "axis 0"),
-        (lambda weights, values: (weights * values).mean(-1), "factor m"),
-        (lambda weights, values: values.mean(-1), "plain mean"),
-        (lambda weights, values: weights[:, None] @ values[:, :, None], "still"),
+    "bend_errors": [
+        (lambda offsets, weights: ..., "returns nothing yet"),
+        (by_moments(divided=False), "do not sum to 1 yet"),
+        (by_moments(sign=1), "tilted the wrong way"),
+        (lambda offsets, weights: (bends(offsets, weights)[0],) * 2, "weights were not tilted"),
+        (
+            lambda d, a: (moment(d, a, 2), moment(d, a, 2) - moment(d, a, 1) ** 2),
+            "variance of the offsets",
+        ),
+        (lambda offsets, weights: bends(offsets, weights)[::-1], "exchanged"),
+        (lambda d, a: (moment(d, a, 1), 0.0), "a straight line"),
     ],
-    "loss_slope": [
-        (lambda **case: slope(**case, sign=-1), "sign"),
-        (lambda keys, values, sigma: slope(keys, values, sigma, power=1, sign=-1), "to w"),
-        (lambda **case: slope(**case, power=3), "respect to σ"),
-        (lambda **case: slope(**case, power=0), "before d²"),
-        (lambda **case: slope(**case, centred=False), "not centred"),
-        (lambda **case: slope(**case, leave_in=True), "leave-in"),
-        (lambda keys, values, sigma: slope(keys, values, sigma, factor=2.0 * len(keys)), "summed"),
-        (lambda **case: slope(**case, factor=1.0), "Half"),
+    "shrinking_sigma": [
+        (lambda n: ..., "Nothing is returned yet"),
+        (lambda n: 0.3, "for every n"),
+        (lambda n: 25 / n, "keeps the same number of keys"),
+        (lambda n: n**-1 / 5, "exponent in brackets"),
+        (lambda n: n**-0.5, "grows too slowly"),
+        (lambda n: n**-0.1, "too slowly: the bias"),
+        (lambda n: 0.1 * n**0.2, "must shrink"),
+        (lambda n: 5 * n**-0.2, "look at the factor"),
+        (lambda n: 0.1 * n**-0.2, "look at the factor"),
+        (lambda n: 2 * n**-0.2, "4.3 times the smallest"),
+        (lambda n: 0.6 * n**-0.2, "power is right"),
+        (lambda n: n**-0.25, "the variance lags behind"),
+        (lambda n: 1.2 * n**-0.25, "the variance lags behind"),
+        (lambda n: 0.7 * n ** (-1 / 6), "squared bias lags behind"),
+        (lambda n: n ** (-1 / 6), "squared bias lags behind"),
+        (lambda n: 1 / math.log(n), "a logarithm"),
+        (lambda n: -0.1, "not a bandwidth"),
+        (0.3, "the function itself"),
     ],
-    "learn_sigma": [
-        (lambda **case: walk(**case, leave_in=True), "votes on itself"),
-        (walk_in_sigma, "in σ itself"),
-        (walk_in_w, "in w = 1/σ"),
-        (lambda **case: walk(**case, uphill=True), "uphill"),
-        (lambda **case: walk(**case, summed=True), "n times too long"),
-        (lambda **case: walk(**case, clear=False), "Clear it"),
-        (lambda **case: np.log(walk(**case)), "values of log σ"),
-        (lambda **case: 1 / walk(**case), "values of w"),
-        (lambda **case: walk(**case)[1:], "start is missing"),
-        (lambda **case: [case["sigma"], *walk(**case)[:-1]], "stands there twice"),
-        (lambda **case: walk(**case)[-1], "one number"),
-    ],
-    "why_leave_one_out": [
-        (CLAIMS | {"b": (True, 2.3676)}, "1 of the 7.*very small"),
-        (CLAIMS | {"e": (True, 0.4129), "f": (False, 0.9596)}, "2 of the 7"),
-        ({k: (not true, x) for k, (true, x) in CLAIMS.items()}, "7 of the 7"),
-        (CLAIMS | {"d": (True, 0.0)}, "d: 0 is not the number"),
-        (CLAIMS | {"e": (True, 0.0)}, "e: 0 is not the number"),
-        (CLAIMS | {"a": ...}, "Still open: a"),
-    ],
-    "learned_w": [
-        (LEARNED | {"w": 1 / _W}, "learned σ"),
-        (LEARNED | {"w": 77.4}, "plain"),
-        (LEARNED | {"w": 3.49}, "come to rest"),
-        (LEARNED | {"keys_after": 1 / _AFTER}, "at least 1"),
-        (LEARNED | {"keys_before": 50.0}, "keys_before is 50, which is too large"),
-        (LEARNED | {"keys_before": _AFTER}, "number after training"),
-        (LEARNED | {"keys_after": 49.7}, "should narrow the window"),
-        (LEARNED | {"w": np.linspace(1, _W, 101)}, "must be numbers, one each"),
-        (LEARNED | {"keys_after": np.full(50, _AFTER)}, "must be numbers, one each"),
-        (LEARNED | {"b": (True, 0.27)}, "1 of the 6"),
-        (LEARNED | {"c": (True, 1 / 49.8)}, "c: .*mean variance there"),
-        (LEARNED | {"b": True}, "put a pair"),
-        (LEARNED | {"w": ...}, "Still open: w"),
-    ],
-    "own_pooling": [
-        (learning.NWLogBandwidth, "Gaussian smoother with w = 4.9"),
-        (NotNormalised, "sum to 1"),
-        (ByPlace, "opposite order"),
-        (CutOff, "cut off"),
-        (EmptyHanded, "no parameters"),
-        (Outer, r"gives shape \(1, 1\); it must be \(1,\)"),
-        (Far, "at most"),
-        (Idle, "idle has not moved"),
-        (Unused, "no part in the estimates"),
-        (Plain, "plain mean everywhere"),
-        (Leaping, "must make it smaller|finite numbers"),
-        (Mixture(), "without brackets"),
-        (lambda: 3, "type int"),
-        (lambda sigma: Mixture(), "missing a required argument: 'sigma'.*default"),
-        (AsArray, "must give a tensor"),
-        (Stub, "Nothing comes back"),
+    "rates": [
+        (lambda d: (1.0, 0.2, 0.8), "same in every dimension"),
+        (lambda d: (1.0, 1 / (4 + d), 4 / (4 + d)), "limit still forgets"),
+        (lambda d: (1 / d, 1 / (4 + d), 2 / (4 + d)), "root of the error"),
+        (lambda d: (1 / d, 4 / (4 + d), 1 / (4 + d)), "last two are exchanged"),
+        (lambda d: (1 / d, -1 / (4 + d), -4 / (4 + d)), "a and r are positive"),
+        (lambda d: (1 / d, 1 / (4 + d), -4 / (4 + d)), "r is positive"),
+        (lambda d: (1 / d, 1 / (2 + d), 2 / (2 + d)), "enters the error squared"),
+        (lambda d: (1 / d, 1 / (2 + d), 4 / (2 + d)), "its square that is added"),
+        (lambda d: (1 / d, 1 / (4 + d), d / (4 + d)), "power of n once more"),
     ],
 }
 RIGHT = {
-    "batched_averages": [
-        lambda weights, values: torch.stack([w @ v for w, v in zip(weights, values, strict=True)]),
-        lambda weights, values: np.array([float(w @ v) for w, v in zip(weights, values)]),  # noqa: B905
+    "bend_errors": [bends, by_moments()],
+    "shrinking_sigma": [
+        lambda n: 0.5 * (40 / n) ** 0.2,
+        lambda n: n**-0.2,
+        lambda n: 0.8 * n**-0.2,
+        lambda n: 0.9 * n**-0.19,
+        lambda n: bandwidth.plug_in_bandwidth(*vars_of(data.sine_linear(n=n))),
     ],
-    "loss_slope": [slope, lambda **case: float(np.float32(slope(**case)) * (1 + 5e-6))],
-    "learn_sigma": [walk, lambda **case: list(walk(**case))],
-    "why_leave_one_out": [CLAIMS],
-    "learned_w": [
-        LEARNED,
-        LEARNED | {"w": -_W},
-        LEARNED | {"w": 1 / bandwidth.select_bandwidth(SAMPLE.keys, SAMPLE.values)},
+    "rates": [
+        lambda d: [1 / d, (4 + d) ** -1, 1 - d / (4 + d)],
+        lambda d: np.array([1 / d, 1 / (4 + d), 4 / (4 + d)]),
     ],
-    "own_pooling": [Mixture, Tilted, lambda: Mixture().double()],
 }
 
 
-def test_the_claims_about_the_leave_in_loss_are_facts():
-    """By brute force, with a loop over points and the plain formula."""
-
-    def losses(keys, values, sigma):
-        inside, outside = [], []
-        for i, x in enumerate(keys):
-            kernel = np.exp(-((x - keys) ** 2) / 2 / sigma**2)
-            inside.append(kernel @ values / kernel.sum() - values[i])
-            rest = np.delete(kernel, i)
-            outside.append(rest @ np.delete(values, i) / rest.sum() - values[i])
-        return np.square(inside), np.square(outside)
-
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        gaps = rng.permutation(np.arange(1, 3.4, 0.3))  # no two neighbours equally near
-        keys, values = np.concatenate([[0], np.cumsum(gaps)]), rng.normal(size=9)
-        for sigma in (0.3, 0.5, 1, 3, 10):
-            inside, outside = losses(keys, values, sigma)
-            assert (inside <= outside).all()  # f
-            assert inside.sum() > 0  # b
-        gaps = np.abs(keys[:, None] - keys) + 99 * np.eye(9)
-        limit = (values - values[gaps.argmin(1)]) ** 2
-        inside, outside = losses(keys, values, 0.15)
-        assert inside.max() < 1e-6  # a
-        np.testing.assert_allclose(outside, limit, atol=0.05)  # e
-        assert outside.mean() > 1e-3
-    tie = np.array([0.0, 0.0, 1.0]), np.array([1.0, 3.0, 5.0])
-    np.testing.assert_allclose(losses(*tie, 0.05)[0], [1, 1, 0])  # d
-    keys, values = SAMPLE.keys, SAMPLE.values
-    inside, outside = losses(keys, values, 0.03)
-    raised = values + np.eye(len(values))[3]
-    np.testing.assert_allclose(inside.mean(), bandwidth.training_error(keys, values, 0.03))
-    one = np.sqrt([losses(keys, v, 0.3)[1][3] for v in (values, raised)])
-    assert any(np.isclose(abs(one[0] + sign * one[1]), 1) for sign in (-1, 1))  # g
-    ratios = [np.divide(*(x.mean() for x in losses(keys, values, s))) for s in (0.05, 1, 10)]
-    assert np.isclose(max(ratios), CLAIMS["f"][1], rtol=1e-3)
-    at_2 = [losses(keys, values, s)[0].mean() for s in (0.1, 0.05)]
-    assert np.isclose(at_2[0] / at_2[1], CLAIMS["b"][1], rtol=1e-3)
-    assert np.isclose(losses(keys, values, 0.01)[0].mean(), CLAIMS["a"][1], rtol=1e-2)
+def vars_of(sample):
+    return sample.keys, sample.values
 
 
-def test_the_claims_about_the_learned_w_are_facts():
-    grid = np.geomspace(1, 20, 300)
-    at = SAMPLE.queries, SAMPLE.keys, SAMPLE.values
-    fits = np.array([nadaraya_watson(*at, sigma=1 / w)[0] for w in grid])
-    errors = np.mean((fits - SAMPLE.truth) ** 2, axis=1)
-    ours = np.mean((nadaraya_watson(*at, sigma=1 / _W)[0] - SAMPLE.truth) ** 2)
-    assert ours > 1.02 * errors.min()  # f
-    assert np.isclose(grid[errors.argmin()], LEARNED["f"][1], rtol=1e-2)
-    truth = nadaraya_watson(SAMPLE.queries, SAMPLE.keys, SAMPLE.f(SAMPLE.keys))  # no noise
-    bias = np.mean((truth[0] - SAMPLE.truth) ** 2)
-    ratio = bias / np.mean(0.25 * np.sum(truth[1] ** 2, axis=1))  # c
-    assert np.isclose(ratio, LEARNED["c"][1], rtol=1e-2)
-    quiet, loud = (
-        np.median(
-            [
-                1 / bandwidth.select_bandwidth(noisy.keys, noisy.values)
-                for noisy in (data.sine_power(noise_sd=noise_sd, seed=s) for s in range(20))
-            ]
+# What the exercises claim ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end, factor", [(False, 1.0), (True, (1 - 4 / np.pi) / (1 - 2 / np.pi))])
+def test_what_is_left_of_a_bend_is_sigma_squared_inside_and_another_multiple_at_the_end(
+    end, factor
+):
+    d = (np.arange(40_000) + 0.5) / 5000 - (0 if end else 4)
+    weights = np.exp(-(d**2) / 2)
+    _, line = chapter_5._bend_errors(d, weights / weights.sum())
+    assert np.isclose(line, factor, atol=2e-3)
+
+
+def test_the_best_power_is_a_fifth_on_the_line():
+    counts, powers = np.array(chapter_5.COUNTS[:3]), np.array([0.1, 0.15, 0.2, 0.25, 0.3])
+    slopes = []
+    for a in powers:
+        errors = [chapter_5._exact_error(0.7 * n**-a, n) for n in counts]
+        slopes.append(np.polyfit(np.log(counts), np.log(errors), 1)[0])
+    assert powers[np.argmin(slopes)] == 0.2
+    assert abs(min(slopes) + 4 / 5) < 0.06
+
+
+def test_the_smallest_errors_are_those_of_a_search():
+    optimize = pytest.importorskip("scipy.optimize")
+    for n, least in list(zip(chapter_5.COUNTS, chapter_5.LEAST, strict=True))[:3]:
+        found = optimize.minimize_scalar(
+            chapter_5._exact_error,
+            bounds=(0.05, 1),
+            args=(n,),
+            method="bounded",
+            options={"xatol": 5e-3},
         )
-        for noise_sd in (0.5, 3.0)
-    )
-    assert loud < quiet  # e
+        assert np.isclose(found.fun, least, rtol=0.01)
 
 
-def test_checking_a_pooling_is_repeatable():
-    messages = {judge(EXERCISES["own_pooling"], Far).message for _ in range(2)}
-    assert len(messages) == 1
+def test_the_rates_balance_the_two_terms():
+    for d in range(1, 12):
+        limit, best, r = chapter_5._rates(d)
+        powers = np.linspace(0, 1, 200_001)
+        fall = np.minimum(4 * powers, 1 - powers * d)
+        assert np.isclose(powers[fall.argmax()], best, atol=1e-5)
+        assert np.isclose(fall.max(), r, atol=1e-4)
+        assert np.isclose(powers[fall > 0].max(), limit, atol=1e-4)

@@ -1,4 +1,4 @@
-"""The explorer of chapter 6 on a page made here, used as a reader does, against the package."""
+"""The explorer of chapter 7 on a page made here, used as a reader does, against the package."""
 
 import json
 import re

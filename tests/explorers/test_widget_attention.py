@@ -1,4 +1,4 @@
-"""The explorer of chapter 6, Python half; its mathematics in JavaScript agrees with d2lmini."""
+"""The explorer of chapter 7, Python half; its mathematics in JavaScript agrees with d2lmini."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""The explorer of chapter 5: its traits, and its training in numpy and JavaScript against torch."""
+"""The explorer of chapter 6: its traits, and its training in numpy and JavaScript against torch."""
 
 import json
 import subprocess
