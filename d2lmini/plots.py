@@ -83,21 +83,31 @@ def errors(
     marks: dict[str, tuple[float, float]] | None = None,
     title: str | None = None,
     ax: Axes | None = None,
+    walk: tuple[Numbers, Numbers] | None = None,
+    log_y: bool = True,
 ) -> None:
     """Errors over a bandwidth or a sample size, both axes logarithmic: powers are straight lines.
 
     x (p,) ascending and positive; curves: dict label -> (p,), where NaN and infinity show as gaps;
-    labels: the two axes; marks: dict label -> (x, y), one point each, such as a minimum.
+    labels: the two axes; marks: dict label -> (x, y), one point each, such as a minimum. walk: the
+    x and y, each (steps + 1,), of a training run, drawn step by step on top. log_y: False for a
+    plain vertical axis.
     """
     ax = ax or _figure()
+    ax.set_xscale("log")
+    ax.set_yscale("log" if log_y else "linear")
     for (label, curve), look in zip(curves.items(), _looks(), strict=False):
         dots = {"marker": "o", "markersize": 4.5} if len(x) < 15 else {}
-        ax.loglog(x, curve, **look, **dots, linewidth=_LINE, label=label)
+        ax.plot(x, curve, **look, **dots, linewidth=_LINE, label=label)
+    if walk is not None:
+        look = {"color": PALETTE["query"], "linewidth": 1, "zorder": 4}
+        ax.plot(*walk, "-o", **look, markersize=5, markerfacecolor="none", label="the walk")
     for (label, (at, height)), shape in zip((marks or {}).items(), "ovsD^", strict=False):
         look = {"color": PALETTE["text"], "markerfacecolor": "white", "markersize": 8}
         ax.plot(at, height, shape, **look, linestyle="none", zorder=3, label=label)
     _finish(ax, *labels, title, legend=True)
-    for axis, (low, high) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+    scales = ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim()))
+    for axis, (low, high) in scales if log_y else scales[:1]:
         steps = (1,) if high > 1000 * low else (1, 2, 5)
         axis.set_major_locator(LogLocator(subs=steps, numticks=20))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
