@@ -1,5 +1,6 @@
 """Notebooks in canonical form: complete text outputs, short cells, CommonMark, alt text."""
 
+import pkgutil
 import re
 import statistics
 import sys
@@ -170,7 +171,9 @@ def test_links_lead_somewhere(file):
         there = (file.parent / path).resolve() if path else file
         assert there.is_relative_to(ROOT)
         assert there.exists(), target
-        if anchor:
+        if there.name == "api.md" and anchor.startswith("d2lmini."):  # autodoc makes these
+            assert pkgutil.resolve_name(anchor), target
+        elif anchor:
             assert anchor in anchors(there), target
 
 
