@@ -5,6 +5,7 @@ from .average import Average
 from .bandwidth import Bandwidth
 from .kernels import Kernels
 from .learning import Learning
+from .localfit import LocalFit
 from .smoother import Smoother
 
-__all__ = ["Attention", "Average", "Bandwidth", "Kernels", "Learning", "Smoother"]
+__all__ = ["Attention", "Average", "Bandwidth", "Kernels", "Learning", "LocalFit", "Smoother"]

@@ -79,6 +79,37 @@ def test_estimates_and_weights_agree_with_python(node):
         np.testing.assert_allclose(rows, weights, rtol=0, atol=1e-9, err_msg=case)
 
 
+def test_local_lines_agree_with_python(node):
+    """Also where one key has nearly all the weight and the next, far lighter, makes the slope."""
+    rng = np.random.default_rng(5)
+    sample = data.sine_linear()
+    lone = np.array([0.0, 0.0, 3.0, 3.001])
+    sets = [
+        (sample.queries, sample.keys, sample.values),
+        (np.array([-2.0, 2.5, 5.3, 7.0]), sample.keys, sample.values),
+        (np.array([0.0, 0.4, 1.5, 2.9]), lone, np.array([1.0, 2.0, -1.0, 4.0])),
+        (np.array([0.0, 1.0]), np.array([0.5, 0.5]), np.array([1.0, 3.0])),
+        (rng.normal(size=20), rng.normal(size=30), rng.normal(size=30)),
+    ]
+    shared = [(*each, sigma) for each in sets for sigma in (0.02, 0.07, 0.3, 1.0, 10.0, 1e4)]
+    ones = [("localLine", [q[1], k.tolist(), v.tolist(), sigma]) for q, k, v, sigma in shared]
+    curves = [("localLines", [q.tolist(), k.tolist(), v.tolist(), s]) for q, k, v, s in shared]
+    answers = zip(shared, ask(node, ones), ask(node, curves), strict=True)
+    for (q, k, v, sigma), one, curve in answers:
+        expected, weights = d2lmini.local_linear(q, k, v, sigma=sigma)
+        case = f"sigma={sigma}, {len(k)} keys"
+        got = [curve[str(j)] for j in range(len(q))]
+        scale = 1 + np.abs(expected)
+        np.testing.assert_allclose(got / scale, expected / scale, rtol=0, atol=1e-8, err_msg=case)
+        found = [one["weights"][str(i)] for i in range(len(k))]
+        size = 1 + np.abs(weights[1]).max()
+        np.testing.assert_allclose(found / size, weights[1] / size, atol=1e-8, err_msg=case)
+        assert one["estimate"] / scale[1] == pytest.approx(expected[1] / scale[1], abs=1e-8), case
+        heights = [(d2lmini.local_linear([q[1] + h], k, v, sigma=1e6)[0][0]) for h in (0.0, 1.0)]
+        if sigma == 1e4:  # one line for all, whose slope is that of least squares
+            assert one["slope"] == pytest.approx(heights[1] - heights[0], rel=1e-4), case
+
+
 @pytest.mark.parametrize("make", [data.sine_power, data.sine, data.sine_linear])
 def test_truths_agree_with_python(node, make):
     sample = make()

@@ -273,6 +273,92 @@ function laplaceEstimates(queries, keys, values, width) {
   });
 }
 
+/** A key so light that fewer than this share of the weight is beside it: its row is summed again without a cutoff. */
+const ALONE = 1e-3;
+const LAST = 745; // e^-745 is the smallest number there is
+
+/** The index of the largest of row[from … to). @param {Float64Array} row @param {{ from: number, to: number }} part */
+function heaviestOf(row, { from, to }) {
+  let heaviest = from;
+  for (let i = from; i < to; i++) if (row[i] > row[heaviest]) heaviest = i;
+  return heaviest;
+}
+
+/** The line fitted at a query with weights row[from … to), not yet normalised: its height there, its slope, and what tilts
+ *  the weights: that of key i is row[i] / total · (1 − lean · (keys[i] − middle)). Places are taken from the nearest key,
+ *  for a second key may weigh next to nothing and yet make the slope.
+ *  @param {number} query @param {Float64Array} keys @param {Float64Array} values @param {Float64Array} row
+ *  @param {{ from: number, to: number, total: number }} sums */
+function lineThrough(query, keys, values, row, { from, to, total }) {
+  const origin = keys[heaviestOf(row, { from, to })];
+  let [middle, height] = [0, 0];
+  for (let i = from; i < to; i++) {
+    middle += row[i] * (keys[i] - origin);
+    height += row[i] * values[i];
+  }
+  middle /= total; // from the origin, as all places below
+  height /= total;
+  let [spread, rise] = [0, 0];
+  for (let i = from; i < to; i++) {
+    const away = keys[i] - origin - middle;
+    spread += row[i] * away * away;
+    rise += row[i] * away * (values[i] - height);
+  }
+  const slope = spread > 0 ? rise / spread : 0;
+  const off = middle + origin - query; // how far the keys in reach lean to one side
+  const lean = spread > 0 ? (total * off) / spread : 0;
+  return { estimate: height - slope * off, slope, lean, middle: origin + middle };
+}
+
+/** Visit the line of each query over the sorted keys, Gaussian weights; `row` as in eachRow.
+ *  @param {Numbers} queries @param {Float64Array} keys @param {Float64Array} values @param {number} sigma
+ *  @param {(j: number, line: ReturnType<typeof lineThrough>, row: Float64Array,
+ *    sums: { from: number, to: number, total: number }) => void} visit */
+function eachLine(queries, keys, values, sigma, visit) {
+  const factor = 0.5 / Math.max(sigma, TINY) ** 2;
+  eachRow(queries, keys, values, "gaussian", sigma, (j, row, sums) => {
+    const query = queries[j];
+    const origin = keys[heaviestOf(row, sums)];
+    let { from, to, total } = sums;
+    let beside = 0;
+    for (let i = from; i < to; i++) if (keys[i] !== origin) beside += row[i];
+    if (beside < ALONE * total) {
+      const nearest = Math.abs(query - origin);
+      const reach = Math.hypot(nearest, Math.sqrt(LAST / factor));
+      [from, to, total] = [countBelow(keys, query - reach), countBelow(keys, query + reach, true), 0];
+      for (let i = from; i < to; i++) {
+        const d = Math.abs(query - keys[i]);
+        row[i] = Math.exp(-factor * (d - nearest) * (d + nearest));
+        total += row[i];
+      }
+    }
+    visit(j, lineThrough(query, keys, values, row, { from, to, total }), row, { from, to, total });
+  });
+}
+
+/** Local-linear estimates (m) at the queries, Gaussian kernel.
+ *  @param {Numbers} queries @param {Numbers} keys @param {Numbers} values @param {number} sigma */
+export function localLines(queries, keys, values, sigma) {
+  const order = orderOf(keys);
+  const estimates = new Float64Array(queries.length);
+  eachLine(queries, inOrder(keys, order), inOrder(values, order), sigma, (j, line) => { estimates[j] = line.estimate; });
+  return estimates;
+}
+
+/** The line at one query: its height there, its slope, and its weights over the keys, some of them negative.
+ *  @param {number} query @param {Numbers} keys @param {Numbers} values @param {number} sigma */
+export function localLine(query, keys, values, sigma) {
+  const order = orderOf(keys);
+  const places = inOrder(keys, order);
+  const weights = new Float64Array(keys.length);
+  let found = { estimate: NaN, slope: 0 };
+  eachLine([query], places, inOrder(values, order), sigma, (_, { estimate, slope, lean, middle }, row, { from, to, total }) => {
+    for (let i = from; i < to; i++) weights[order ? order[i] : i] = (row[i] / total) * (1 - lean * (places[i] - middle));
+    found = { estimate, slope };
+  });
+  return { ...found, weights };
+}
+
 /** 1 / sum of squared weights: how many equally weighted keys would average as much. @param {Numbers} weights */
 export function effectiveNumber(weights) {
   let squares = 0;

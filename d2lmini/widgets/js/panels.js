@@ -102,25 +102,36 @@ export class WeightsPanel {
   /** @param {SVGSVGElement} svg */
   constructor(svg) {
     this.axes = new Axes(svg, { xTitle: "key k", yTitle: "weight" });
+    this.zero = shape(svg, "path", { class: "d2l-axis" });
     this.stems = shape(svg, "path", { class: "d2l-stems" });
+    this.others = shape(svg, "path", { class: "d2l-stems d2l-second-stems" });
     this.line = shape(svg, "path", { class: QUERY_LINE });
   }
 
-  /** @param {{ x: Scale, y: Scale, keys: Numbers, weights: Numbers, query: number }} state */
-  update({ x, y, keys, weights, query }) {
-    this.axes.update(x, y, [0, y.domain[1]]);
-    const foot = y.range[0];
-    const least = (0.05 * y.domain[1]) / (foot - y.range[1]); // less is under a tenth of a pixel
+  /** `tilted`: weights of a second kind over the same keys, beside the first; some may be negative.
+   *  @param {{ x: Scale, y: Scale, keys: Numbers, weights: Numbers, query: number, tilted?: Numbers }} state */
+  update({ x, y, keys, weights, query, tilted }) {
+    const [low, high] = y.domain;
+    this.axes.update(x, y, [0, high]);
+    set(this.zero, { d: low < 0 ? `M${x.range[0]} ${tenth(y(0))}H${x.range[1]}` : "" });
+    set(this.stems, { class: tilted ? "d2l-stems d2l-first-stems" : "d2l-stems", d: this.#stems(keys, weights, x, y, tilted ? -1.5 : 0) });
+    if (tilted) set(this.others, { d: this.#stems(keys, tilted, x, y, 1.5) });
+    set(this.line, { d: `M${x(query)} ${y.range[1]}V${y.range[0]}` });
+  }
+
+  /** @param {Numbers} keys @param {Numbers} weights @param {Scale} x @param {Scale} y @param {number} aside pixels */
+  #stems(keys, weights, x, y, aside) {
+    const foot = tenth(y(0));
+    const least = (0.05 * (y.domain[1] - y.domain[0])) / (y.range[0] - y.range[1]); // less is under a tenth of a pixel
     let [d, last] = ["", ""];
     for (let i = 0; i < keys.length; i++) {
-      if (!(weights[i] > least)) continue;
-      const at = tenth(x(keys[i]));
+      if (!(Math.abs(weights[i]) > least)) continue;
+      const at = tenth(x(keys[i]) + aside);
       if (at === last && keys.length > MANY) continue; // one more in the same tenth of a pixel
       d += `M${at} ${foot}V${tenth(y(weights[i]))}`;
       last = at;
     }
-    set(this.stems, { d });
-    set(this.line, { d: `M${x(query)} ${y.range[1]}V${foot}` });
+    return d;
   }
 }
 

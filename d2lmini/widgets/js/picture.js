@@ -19,7 +19,9 @@ const LEGEND = { data: "data", truth: "truth", estimate: "estimate" };
  *   legend?: Record<string, string> }} Options
  */
 /** Half the shaded window and the top of the weights' axis follow from kernel, width and row unless given, `top` from fit.
- *  @typedef {import("./sample.js").Solved & { reach?: number, selected?: number, weightTop?: number, top?: number }} State */
+ *  `tilted`: weights of a second kind at the query.
+ *  @typedef {import("./sample.js").Solved & { reach?: number, selected?: number, weightTop?: number, top?: number,
+ *    tilted?: Float64Array }} State */
 
 export class Picture {
   /** @type {State | undefined} */
@@ -30,6 +32,7 @@ export class Picture {
   /** @param {import("./shell.js").Shell} shell @param {Options} options */
   constructor(shell, { domain, valueRange, moveQuery, choosePoint, movePoint, legend = LEGEND }) {
     this.domain = domain;
+    this.valueRange = valueRange;
     this.moveQuery = moveQuery;
     this.choosePoint = choosePoint;
     this.movePoint = movePoint;
@@ -98,10 +101,9 @@ export class Picture {
     if (!shown) return;
     const widest = kernel === "constant" ? Infinity : width * Math.min(KERNELS[kernel].support, 1);
     const heaviest = state.weightTop ?? largest(row);
-    const weightsTop = ceiling(heaviest);
-    if (weightsTop !== this.weightsY.domain[1]) this.weightsY = scale([0, weightsTop], [WEIGHTS.bottom, WEIGHTS.top]);
+    this.#scaleWeights(heaviest, state.tilted);
     this.fit.update({ reach: widest, ...state, x: this.x, y: this.y, weights: row, heaviest });
-    this.weights.update({ x: this.x, y: this.weightsY, keys, weights: row, query });
+    this.weights.update({ x: this.x, y: this.weightsY, keys, weights: row, query, tilted: state.tilted });
     const top = state.top ?? fit.top;
     const label = "Heatmap of the attention weights: rows are queries, columns are keys. "
       + `The strongest shade is a weight of ${fixed(top, 3)}.`;
@@ -109,6 +111,15 @@ export class Picture {
     this.svg.setAttribute("aria-label", "Data points, the truth and the estimate over the keys, with the query at "
       + `${fixed(query)}; below them the attention weight of each key.`);
     this.query.show(query);
+  }
+
+  /** @param {number} heaviest @param {Float64Array} [tilted] */
+  #scaleWeights(heaviest, tilted) {
+    const high = ceiling(tilted ? Math.max(heaviest, largest(tilted)) : heaviest);
+    const least = tilted ? -largest(tilted.map((weight) => -weight)) : 0;
+    const low = least < -high / 100 ? Math.min(-ceiling(-least), -high / 4) : 0;
+    const [lowNow, highNow] = this.weightsY.domain;
+    if (low !== lowNow || high !== highNow) this.weightsY = scale([low, high], [WEIGHTS.bottom, WEIGHTS.top]);
   }
 
   /** @param {import("./controls.js").Place} at */

@@ -21,7 +21,7 @@ export function sampleExplorer(traits, build) {
 export class Scene {
   #fit = kept(nadarayaWatson);
   #row = kept(attentionWeights);
-  #signal = kept((/** @type {number[]} */ keys) => Float64Array.from(keys, this.truthAt));
+  #signal = kept((/** @type {number[]} */ keys) => keys.map((key) => this.truthAt(key)));
 
   /** @param {Shell} shell */
   constructor(shell) {
@@ -50,11 +50,12 @@ export class Scene {
     return { ...this.asked, keys, values: /** @type {number[]} */ (this.shell.get("data_values")), signal: this.#signal(keys) };
   }
 
-  /** What the picture draws of a kernel, computed anew only where something changed.
-   *  @param {KernelName} kernel @param {number} width */
-  solve(kernel, width) {
+  /** What the picture draws of a kernel, computed anew only where something changed; with `clean` without noise.
+   *  @param {KernelName} kernel @param {number} width @param {{ clean?: boolean }} wish */
+  solve(kernel, width, { clean = false } = {}) {
     const { queries, truth } = this;
-    const [sigma, query, keys, values] = SAMPLE_TRAITS.map((trait) => this.shell.get(trait));
+    const [sigma, query, keys, noisy] = SAMPLE_TRAITS.map((trait) => this.shell.get(trait));
+    const values = clean ? this.#signal(keys) : noisy;
     this.selected = Math.min(this.selected, keys.length - 1);
     const shown = this.drawn?.shown(keys, queries.length);
     const fit = this.#fit(queries, keys, values, kernel, width, shown);
