@@ -19,8 +19,8 @@ class Bandwidth(SampleExplorer):
     """Explorer ``bandwidth``: move σ along its error curves; draw new samples and see what varies.
 
     True error, squared bias and variance are averages over the queries of the sample, the last two
-    exact for its keys. A new sample leaves the last fits behind, faint, and a tick where its
-    leave-one-out error was smallest.
+    exact for its keys. A new sample leaves the last fits behind, faint, and two dots: where its
+    leave-one-out error and its true error were smallest. Another kernel starts those anew.
 
     Parameters
     ----------

@@ -1,12 +1,15 @@
 """The explorer of chapter 4 in the built page, against the package."""
 
+import json
 import re
+import subprocess
 
 import numpy as np
 import pytest
 
 from d2lmini import data, nadaraya_watson
 from d2lmini.bandwidth import bias_variance, leave_one_out_error, training_error
+from d2lmini.widgets import base
 from tests.explorers.test_explorers import (  # noqa: F401
     address,
     open_explorer,
@@ -130,24 +133,59 @@ def test_the_marker_stands_at_sigma_on_each_curve(explorer):
         assert label == f"σ = {10 ** float(exponent):.3g}"
 
 
-def test_new_samples_leave_their_fits_and_choices_behind(explorer):
-    def left() -> list[int]:
-        picture(explorer)
-        lines = [".d2l-ghost", ".d2l-earlier"]
-        return [(explorer.locator(line).get_attribute("d") or "").count("M") for line in lines]
+def left_behind(root) -> list[int]:
+    """How many fits are drawn faint, how many chosen bandwidths: of leave-one-out, of the truth."""
+    picture(root)
+    paths = [".d2l-ghost", ".d2l-left-out.d2l-choice", ".d2l-true-error.d2l-choice"]
+    return [(root.locator(path).get_attribute("d") or "").count("M") for path in paths]
 
-    assert left() == [0, 0]
-    for count in [1, 2, 3, 4, 5, 6, 7, 8, 8]:
+
+def test_new_samples_leave_their_fits_and_choices_behind(explorer):
+    assert left_behind(explorer) == [0, 1, 1]
+    for count in range(1, 10):
         explorer.get_by_role("button", name="New sample").click()
-        assert left() == [count, count]
+        assert left_behind(explorer) == [min(count, 8), count + 1, count + 1]
     ghosts = explorer.locator(".d2l-ghost").get_attribute("d")
     sigma_slider(explorer).fill("-0.7")
-    assert left() == [8, 8]
+    assert left_behind(explorer) == [8, 10, 10]
     assert explorer.locator(".d2l-ghost").get_attribute("d") != ghosts  # they follow sigma
     explorer.get_by_label("Kernel").select_option("laplace")
-    assert left() == [8, 0]  # the ticks are choices for another kernel
+    assert left_behind(explorer) == [8, 1, 1]  # the others were choices for another kernel
+    explorer.get_by_label("Kernel").select_option("gaussian")
+    assert left_behind(explorer) == [8, 1, 1]
     explorer.get_by_role("button", name="Reset").click()
-    assert left() == [0, 0]
+    assert left_behind(explorer) == [0, 1, 1]
+
+
+DRAWN = """n => import("{maths}").then(({{ drawSample }}) => Array.from({{ length: n }}, (_, i) =>
+    drawSample("sine_linear", 40, 1, [0, 5], i + 1)))"""
+
+
+def test_twenty_samples_at_once_choose_what_python_chooses(explorer, node):
+    explorer.get_by_role("button", name="Draw 20 samples").click()
+    assert left_behind(explorer) == [8, 21, 21]
+    maths = (base._JS / "maths.js").as_uri()
+    script = f"({DRAWN.format(maths=maths)})(20).then((all) => console.log(JSON.stringify(all)))"
+    command = [node, "--input-type=module", "-e", script]
+    drawn = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    chosen = {"leave": [], "true": []}
+    doubled = 0
+    for one in [{"keys": SAMPLE.keys, "values": SAMPLE.values}, *drawn]:
+        keys, values = np.array(one["keys"]), np.array(one["values"])
+        loo = leave_one_out_error(keys, values, GRID)
+        fits = [nadaraya_watson(SAMPLE.queries, keys, values, sigma=h)[0] for h in GRID]
+        true = np.mean((np.array(fits) - SAMPLE.truth) ** 2, axis=1)
+        chosen["leave"].append(GRID[loo.argmin()])
+        chosen["true"].append(GRID[true.argmin()])
+        doubled += true[loo.argmin()] > 2 * true.min()
+    status = explorer.locator(".d2l-status").inner_text()
+    for sigmas in chosen.values():
+        low, middle, high = (f"{x:.3g}" for x in np.quantile(sigmas, [0.05, 0.5, 0.95]))
+        assert f"median {middle}, the middle 90 % from {low} to {high}" in status
+    assert f"In {doubled} of them" in status
+    assert status.startswith("21 samples.")
+    assert explorer.locator(".d2l-choices svg").get_attribute("aria-label") == status
+    assert explorer.locator(".d2l-middle[d*=M]").count() == 2
 
 
 def test_the_first_ghost_is_the_fit_before(explorer):

@@ -157,3 +157,12 @@ def test_errors_at_the_queries_agree_with_python(node):
             expected = pytest.approx(np.mean(expected), rel=1e-9, abs=1e-9, nan_ok=True)
             assert got[name] == expected, (kernel, sigma, name)
         assert got["gaps"] == np.isnan(estimates).sum()
+
+
+def test_the_summary_of_choices_is_that_of_numpy(node):
+    rng = np.random.default_rng(3)
+    for numbers in ([0.5], [2.0, 1.0], rng.uniform(size=21).tolist()):
+        (got,) = ask(node, [["summaryOf", [numbers]]])
+        expected = np.quantile(numbers, [0.05, 0.5, 0.95])
+        assert [got[k] for k in ("low", "median", "high")] == pytest.approx(expected, rel=1e-12)
+        assert got["count"] == len(numbers)

@@ -1,22 +1,24 @@
 // Explorer "bandwidth": the fit and its errors over sigma; new samples leave their fits and their choices behind.
 import { effectiveNumber, estimatesAt, grid } from "./maths.js";
 import { SPREADING } from "./shapes.js";
-import { errorCurves, errorsNow, fewer, sigmaGrid, toStep } from "./errors.js";
+import { choiceOf, errorCurves, errorsNow, fewer, sigmaGrid, toStep } from "./errors.js";
 import { brief, fixed, kept, node, path, set, shape } from "./draw.js";
 import { readouts, select } from "./controls.js";
 import { ErrorPanel } from "./curves.js";
+import { ChoicesPanel, inWords } from "./choices.js";
 import { sampleExplorer } from "./sample.js";
 
 /** @typedef {import("./maths.js").KernelName} KernelName */
 /** @typedef {import("./errors.js").Curves} Curves */
 /** @typedef {import("./sample.js").Solved & { curves: Curves, now: ReturnType<typeof errorsNow>, queryCount: number }} State */
-/** A sample before the present one, with the sigma that it chose with its kernel.
- *  @typedef {{ keys: number[], values: number[], kernel: KernelName, best: number | undefined }} Past */
+/** @typedef {import("./errors.js").Choice} Choice */
+/** A sample before the present one. @typedef {{ keys: number[], values: number[] }} Past */
 
 const LOOKS = { data: "data", truth: "truth", estimate: "estimate", ghost: "fits to earlier samples" };
 const GHOST_PAIRS = 8e4; // more pairs of a point and a query than this are too slow for a frame
 const EARLIER = 8; // samples whose fits are kept
 const GHOST_QUERIES = 101;
+const AT_ONCE = 20; // samples
 
 /** The numbers above the curves; `show(state)` returns them as one sentence. @param {Element} parent */
 function numbersIn(parent) {
@@ -76,16 +78,30 @@ function solverOf(shell, scene) {
  *  @param {Curves} curves @param {"error" | "leaveOneOut"} name @returns {number | undefined} */
 const bestSigma = ({ sigmas, best }, name) => sigmas[best[name]];
 
-/** The samples before the present one, the last first. */
+/** The samples before the present one: the last few, the last first, for their fits; what all of them chose, while the
+ *  kernel stayed the same, in the order in which they came. */
 function pastSamples() {
   let samples = /** @type {Past[]} */ ([]);
+  let choices = /** @type {Choice[]} */ ([]);
+  let chosenWith = /** @type {KernelName | undefined} */ (undefined);
+  const withPresent = kept((/** @type {Choice[]} */ earlier, /** @type {Curves} */ curves) => [...earlier, choiceOf(curves)]);
+  const keepTo = (/** @type {KernelName} */ kernel) => {
+    if (kernel !== chosenWith) choices = [];
+    chosenWith = kernel;
+  };
   return {
     all: () => samples,
-    chosen: (/** @type {KernelName} */ kernel) => samples.flatMap((one) => (one.kernel === kernel && one.best ? [one.best] : [])),
-    forget: () => { samples = []; },
+    forget: () => { [samples, choices] = [[], []]; },
+    /** @param {State} state */
+    choices({ kernel, curves }) {
+      keepTo(kernel);
+      return withPresent(choices, curves);
+    },
     /** @param {State} state */
     add({ keys, values, kernel, curves }) {
-      samples = [{ keys, values, kernel, best: bestSigma(curves, "leaveOneOut") }, ...samples].slice(0, EARLIER);
+      keepTo(kernel);
+      samples = [{ keys, values }, ...samples].slice(0, EARLIER);
+      choices = [...choices, choiceOf(curves)];
     },
   };
 }
@@ -110,6 +126,13 @@ function actionsOn(shell, scene, solve, earlier) {
       "Best by leave-one-out": () => goToBest("leaveOneOut", "The leave-one-out error"),
       "Best by true error": () => goToBest("error", "The true error"),
       "New sample": () => drawPoints(),
+      [`Draw ${AT_ONCE} samples`]: () => {
+        for (let i = 0; i < AT_ONCE; i++) {
+          earlier.add(solve());
+          scene.draw();
+        }
+        shell.say(inWords(earlier.choices(solve())));
+      },
     },
   };
 }
@@ -124,6 +147,7 @@ export default sampleExplorer(["kernel"], (shell, scene) => {
   const errors = new ErrorPanel(shell, picture.side, {
     sigmas: shell.get("sigma_range"), moveSigma: (sigma) => shell.change({ sigma: toStep(sigma) }),
   });
+  const choices = new ChoicesPanel(shell, picture.side, { sigmas: errors.sigmas, marks: errors.marks });
   const controls = node(shell.el, "div", { class: "d2l-controls" });
   const kernels = select(controls, "Kernel", SPREADING, (kernel) => shell.change({ kernel }));
   const counts = [1, 2, 4, 8].map((times) => times * shell.get("start").data_keys.length);
@@ -136,7 +160,8 @@ export default sampleExplorer(["kernel"], (shell, scene) => {
     const state = solve();
     picture.update(state);
     showGhosts(earlier.all(), state.kernel, state.sigma, picture.x, picture.y);
-    errors.update({ ...state, earlier: earlier.chosen(state.kernel) });
+    errors.update(state);
+    choices.update(earlier.choices(state));
     kernels.show(state.kernel);
     sizes.show(state.keys.length);
     return showNumbers(state);

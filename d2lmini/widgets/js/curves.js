@@ -27,7 +27,6 @@ export class ErrorPanel {
     for (const [look, label] of Object.entries(LABELS)) node(key, "span", { class: `d2l-curve-key d2l-${look}` }, label);
     this.svg = shape(this.box, "svg", { role: "img" });
     this.axes = new Axes(this.svg, { xTitle: "bandwidth σ (logarithmic)", yTitle: "error" });
-    this.earlier = shape(this.svg, "path", { class: "d2l-left-out d2l-earlier" });
     this.line = shape(this.svg, "path", { class: "d2l-sigma-line" });
     this.curves = NAMES.map((name) => CURVES[name]).map((look) => shape(this.svg, "path", { class: look }));
     this.minima = MINIMA.map((name) => shape(this.svg, "circle", { class: `${CURVES[name]} d2l-minimum`, r: 7 }));
@@ -41,9 +40,9 @@ export class ErrorPanel {
     onDrag(this.svg, { start: toSigma, move: toSigma });
   }
 
-  /** Draw `curves` (errors.js), the errors `now` at sigma, and the sigmas that earlier samples chose.
-   *  @param {{ curves: Curves, sigma: number, now: Record<CurveName, number>, earlier: number[] }} state */
-  update({ curves, sigma, now, earlier }) {
+  /** Draw `curves` (errors.js) and the errors `now` at sigma.
+   *  @param {{ curves: Curves, sigma: number, now: Record<CurveName, number> }} state */
+  update({ curves, sigma, now }) {
     const width = this.width();
     if (!width) return;
     this.drawCurves(curves, width);
@@ -52,7 +51,6 @@ export class ErrorPanel {
     NAMES.forEach((name, i) => this.#place(this.dots[i], at, now[name]));
     set(this.label, { x: clamp(at, [this.x.range[0] + 26, width - 38]), y: CEILING - 7 });
     write(this.label, `σ = ${brief(sigma)}`);
-    set(this.earlier, { d: earlier.map((s) => `M${tenth(this.x(s))} ${FLOOR}v-14`).join("") });
   }
 
   /** @param {Curves} curves @param {number} width */

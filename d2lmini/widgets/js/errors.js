@@ -95,6 +95,28 @@ export function lowest(numbers) {
   return numbers.reduce((found, x, i) => (x < (numbers[found] ?? Infinity) ? i : found), -1);
 }
 
+/** What one sample chose: the sigmas at which its errors are smallest, undefined where one is nowhere defined, and how far
+ *  the true error at the first exceeds that at the second, as a share.
+ *  @typedef {{ leaveOneOut: number | undefined, error: number | undefined, excess: number }} Choice */
+
+/** @param {Curves} curves @returns {Choice} */
+export function choiceOf({ sigmas, error, best }) {
+  return {
+    leaveOneOut: sigmas[best.leaveOneOut], error: sigmas[best.error], excess: error[best.leaveOneOut] / error[best.error] - 1,
+  };
+}
+
+/** How many numbers there are, their median and the ends of the middle 90 %. @param {(number | undefined)[]} numbers */
+export function summaryOf(numbers) {
+  const sorted = numbers.filter((x) => x !== undefined).sort((a, b) => a - b);
+  const quantile = (/** @type {number} */ share) => {
+    const at = share * (sorted.length - 1);
+    const i = Math.min(Math.floor(at), sorted.length - 2);
+    return sorted.length < 2 ? sorted[0] ?? NaN : sorted[i] + (sorted[i + 1] - sorted[i]) * (at - i);
+  };
+  return { count: sorted.length, low: quantile(0.05), median: quantile(0.5), high: quantile(0.95) };
+}
+
 /** Piecewise linear between the points of a curve, over log sigma.
  *  @param {number[]} sigmas @param {number[]} errors @param {number} sigma */
 export function readCurve(sigmas, errors, sigma) {

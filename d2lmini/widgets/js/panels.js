@@ -114,7 +114,8 @@ export class WeightsPanel {
     const [low, high] = y.domain;
     this.axes.update(x, y, [0, high]);
     set(this.zero, { d: low < 0 ? `M${x.range[0]} ${tenth(y(0))}H${x.range[1]}` : "" });
-    set(this.stems, { class: tilted ? "d2l-stems d2l-first-stems" : "d2l-stems", d: this.#stems(keys, weights, x, y, tilted ? -1.5 : 0) });
+    set(this.stems, { class: tilted ? "d2l-stems d2l-first-stems" : "d2l-stems" });
+    set(this.stems, { d: this.#stems(keys, weights, x, y, tilted ? -1.5 : 0) });
     if (tilted) set(this.others, { d: this.#stems(keys, tilted, x, y, 1.5) });
     set(this.line, { d: `M${x(query)} ${y.range[1]}V${y.range[0]}` });
   }
