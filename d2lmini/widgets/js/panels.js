@@ -104,7 +104,8 @@ export class WeightsPanel {
     this.axes = new Axes(svg, { xTitle: "key k", yTitle: "weight" });
     this.zero = shape(svg, "path", { class: "d2l-axis" });
     this.stems = shape(svg, "path", { class: "d2l-stems" });
-    this.others = shape(svg, "path", { class: "d2l-stems d2l-second-stems" });
+    /** @type {SVGPathElement | undefined} */
+    this.others = undefined;
     this.line = shape(svg, "path", { class: QUERY_LINE });
   }
 
@@ -116,8 +117,19 @@ export class WeightsPanel {
     set(this.zero, { d: low < 0 ? `M${x.range[0]} ${tenth(y(0))}H${x.range[1]}` : "" });
     set(this.stems, { class: tilted ? "d2l-stems d2l-first-stems" : "d2l-stems" });
     set(this.stems, { d: this.#stems(keys, weights, x, y, tilted ? -1.5 : 0) });
-    if (tilted) set(this.others, { d: this.#stems(keys, tilted, x, y, 1.5) });
+    if (tilted) set(this.#others(), { d: this.#stems(keys, tilted, x, y, 1.5) });
     set(this.line, { d: `M${x(query)} ${y.range[1]}V${y.range[0]}` });
+  }
+
+  /** The stems of the second kind, made when they are first drawn. */
+  #others() {
+    if (!this.others) {
+      this.others = shape(/** @type {SVGSVGElement} */ (this.stems.ownerSVGElement), "path", {
+        class: "d2l-stems d2l-second-stems",
+      });
+      this.line.before(this.others);
+    }
+    return this.others;
   }
 
   /** @param {Numbers} keys @param {Numbers} weights @param {Scale} x @param {Scale} y @param {number} aside pixels */
