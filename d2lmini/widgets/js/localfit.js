@@ -83,6 +83,11 @@ export default sampleExplorer(["noise"], (shell, scene) => {
   const picture = scene.picture({ legend: LOOKS, focus: () => point.focus() });
   const showLines = linesIn(picture);
   const controls = node(picture.side, "div", { class: "d2l-controls" });
+  const move = scene.move.bind(scene);
+  scene.move = (to) => { // a value of one's own is not the truth
+    if (to.value !== undefined && !shell.get("noise")) shell.change({ noise: true });
+    move(to);
+  };
   const noise = checkbox(controls, "Noise in the values", (on) => shell.change({ noise: on }));
   const point = scene.pointControls(controls);
   shell.buttons({ "New sample": () => scene.drawAgain() }, () => scene.reset());
