@@ -172,14 +172,41 @@ def floating(xp: Any, **arrays: Any) -> list[Array]:
 
 def as_array(name: str, given: Any, xp: Any, device: Any = None) -> Array:
     """What was given as an array of real numbers of the library xp."""
+    if type(given) not in PLAIN:
+        _lose_nothing(name, given)
     try:
-        array = np.asarray(given) if xp is np else xp.as_tensor(given, device=device)
+        by_numpy = xp is np or (hasattr(given, "__array__") and not isinstance(given, xp.Tensor))
+        array = np.asarray(given) if by_numpy else given  # torch reads pandas by its index
+        array = array if xp is np else xp.as_tensor(array, device=device)
         real = array.dtype.kind in "fiub" if xp is np else not array.is_complex()
     except (TypeError, ValueError, RuntimeError):
         real = False
     if not real:
         raise ValueError(f"{name} is {reprlib.repr(given)}; it must be an array of real numbers")
     return array
+
+
+#: What has no meaning beside its numbers; anything else is looked at before it becomes an array.
+PLAIN = (np.ndarray, list, tuple, float, int)
+
+
+def _lose_nothing(name: str, given: Any) -> None:
+    """ValueError for what means more than its numbers: entries that are hidden, or a unit."""
+    kind = f"{type(given).__module__.partition('.')[0]} {type(given).__name__}"
+    if np.ma.is_masked(given):
+        hidden = int(np.ma.getmaskarray(given).sum())
+        raise ValueError(
+            f"{name} is a {kind} with {hidden} hidden entries, whose values would be used; "
+            "it must be a plain array: drop those points, or pass mask="
+        )
+    if any(hasattr(given, unit) and hasattr(given, number) for number, unit in QUANTITIES):
+        raise ValueError(
+            f"{name} is a {kind} with a unit, which would be lost; it must be plain numbers"
+        )
+
+
+#: The attributes of a quantity in pint, astropy and unyt: its plain numbers, its unit.
+QUANTITIES = (("magnitude", "units"), ("value", "unit"), ("value", "units"))
 
 
 def _is_floating(array: Array) -> bool:

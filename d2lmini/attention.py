@@ -11,7 +11,9 @@ What is given is checked in ``arguments``; scores that survive any sigma and any
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -30,6 +32,19 @@ from .kernels import Array, Kernel, namespace
 
 class EmptyWindowWarning(RuntimeWarning):
     """Some query has no key in reach, so it has no estimate."""
+
+
+_TOLD_ELSEWHERE: ContextVar[bool] = ContextVar("told elsewhere", default=False)
+
+
+@contextmanager
+def told_elsewhere() -> Iterator[None]:
+    """The caller says which windows are empty. (A filter of warnings would hold in all threads.)"""
+    token = _TOLD_ELSEWHERE.set(True)
+    try:
+        yield
+    finally:
+        _TOLD_ELSEWHERE.reset(token)
 
 
 def nadaraya_watson(
@@ -109,7 +124,8 @@ def attention_pooling(weights: Array, values: Array) -> Array:
     when the numbers of keys differ. Source: the general form of attention, chapter 2.
     """
     weights, values = arguments.weights(weights, values)
-    return weights @ values
+    with np.errstate(under="ignore"):
+        return weights @ values
 
 
 # The steps ---------------------------------------------------------------------------------------
@@ -151,7 +167,8 @@ def pool(weights: Array, values: Array, explain: Callable[[Array], str]) -> Arra
     estimates, seen = weights @ values, weights.any(-1)
     if not seen.all():
         empty = ~seen
-        warnings.warn(explain(empty), EmptyWindowWarning, stacklevel=3)
+        if not _TOLD_ELSEWHERE.get():
+            warnings.warn(explain(empty), EmptyWindowWarning, stacklevel=3)
         rows = empty if values.ndim == 1 else empty[..., None]
         estimates = namespace(weights).where(rows, math.nan, estimates)
     return estimates

@@ -22,9 +22,12 @@ from .arguments import (
     points,
     whole,
 )
-from .attention import EmptyWindowWarning, nadaraya_watson
+from .attention import EmptyWindowWarning, nadaraya_watson, told_elsewhere
 from .distances import all_reached, distances
 from .kernels import Array, Kernel
+
+#: Squares of n residuals of this size still have a finite sum.
+LARGEST = 1e150
 
 
 def leave_one_out_error(
@@ -70,7 +73,8 @@ def effective_degrees_of_freedom(
     estimate is the mean) to the number of distinct keys. Arguments and errors as for
     leave_one_out_error. Source: Hastie and Tibshirani (1990), section 3.5; chapter 4.
     """
-    data, kernel = _data(keys, np.zeros(len(_numpy("keys", keys))), kernel)
+    keys = _keys(keys)
+    data, kernel = _data(keys, np.zeros(len(keys)), kernel)
     sigmas = _sigmas(sigma)
     _, traces = errors_at_keys(data, sigmas.ravel(), kernel, leave_out=False)
     return _like(traces, sigmas)
@@ -103,9 +107,12 @@ def select_bandwidth(
 
     keys (n,) or (n, d); values (n,) or (n, d_v); sigmas (s,), by default ``bandwidth_grid(keys,
     kernel)``. Errors: ValueError naming the argument, also when no sigma is admissible, that is,
-    when each leaves some left-out point without a key in reach. Source: chapter 4.
+    when each leaves some left-out point without a key in reach, and when the weights of the kernel
+    do not depend on sigma. Source: chapter 4.
     """
     data, kernel = _data(keys, values, kernel)
+    if np.ptp(kernel(np.linspace(0, 1, 9))) == 0 and math.isinf(kernel.support):
+        raise ValueError(f"kernel is {kernel.name!r}, for which every sigma gives the same weights")
     sigmas = bandwidth_grid(keys, kernel) if sigmas is None else _sigmas(sigmas, "sigmas")
     sigmas = np.sort(sigmas.ravel())
     if len(sigmas) == 0:
@@ -145,12 +152,11 @@ def rule_of_thumb(keys: Array, kernel: str | Kernel = "gaussian") -> float:
     without a standard deviation. Source: Silverman (1986), equation 3.31; chapter 4.
     """
     keys, kernel = _line(keys), _with_width(kernel)
+    keys, width = _on_unit(keys)
     quarter, three_quarters = np.quantile(keys, [0.25, 0.75])
     spread, middle_half = np.std(keys, ddof=1), (three_quarters - quarter) / 1.34
-    if spread == 0:
-        raise ValueError(f"keys holds {len(keys)} equal keys; two must differ to give a width")
     spread = min(spread, middle_half) if middle_half > 0 else spread
-    return float(0.9 * spread * len(keys) ** -0.2 / kernel.sd)
+    return float(0.9 * spread * len(keys) ** -0.2 / kernel.sd) * width
 
 
 def plug_in_bandwidth(keys: Array, values: Array, kernel: str | Kernel = "gaussian") -> float:
@@ -171,13 +177,16 @@ def plug_in_bandwidth(keys: Array, values: Array, kernel: str | Kernel = "gaussi
         raise ValueError(f"values has shape {data.values.shape}; it must be (n,)")
     if (distinct := len(np.unique(keys))) < 6:
         raise ValueError(f"keys holds {distinct} different keys; a quartic needs six at least")
-    quartic, (residue, *_) = np.polynomial.Polynomial.fit(keys, data.values, 4, full=True)
-    variance = float(residue.sum()) / (len(keys) - 5)
-    curvature = float((quartic.deriv(2)(keys) ** 2).sum())
+    keys, width = _on_unit(keys)
+    values = data.values / (abs(data.values).max() or 1.0)
+    with np.errstate(under="ignore"):
+        quartic, (residue, *_) = np.polynomial.Polynomial.fit(keys, values, 4, full=True)
+        variance = float(residue.sum()) / (len(keys) - 5)
+        curvature = float((quartic.deriv(2)(keys) ** 2).sum())
     if curvature == 0:
         return math.inf
     roughness = _roughness(kernel) / kernel.sd**4
-    return float((roughness * variance * np.ptp(keys) / curvature) ** 0.2)
+    return float((roughness * variance / curvature) ** 0.2) * width
 
 
 def bias_variance(
@@ -208,13 +217,12 @@ def bias_variance(
     sigma = np.broadcast_to(check_sigma(_plain(sigma), queries).reshape(-1), len(queries))
     squared_bias, variance = np.empty((2, len(queries)))
     for rows in blocks(len(queries), len(keys)):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", EmptyWindowWarning)
+        with told_elsewhere(), np.errstate(under="ignore"):
             estimates, weights = smoother(
                 queries[rows], keys, signal, kernel=kernel, sigma=sigma[rows]
             )
-        squared_bias[rows] = (estimates - truth[rows]) ** 2
-        variance[rows] = noise_sd**2 * (weights**2).sum(1)
+            squared_bias[rows] = (estimates - truth[rows]) ** 2
+            variance[rows] = noise_sd**2 * (weights**2).sum(1)
     if (empty := np.isnan(squared_bias)).any():
         variance[empty] = math.nan
         message = _nothing_in_reach(queries[empty], keys, len(queries), kernel)
@@ -238,7 +246,13 @@ def _nothing_in_reach(missed: np.ndarray, keys: np.ndarray, count: int, kernel: 
 
 def _data(keys, values, kernel) -> tuple[Points, Kernel]:
     keys, values = _keys(keys), _numpy("values", values)
-    return points(keys, keys, values, kernel, 1.0, None)
+    data, kernel = points(keys, keys, values, kernel, 1.0, None)
+    if (size := abs(data.values).max(initial=0.0)) > LARGEST:
+        raise ValueError(
+            f"values reaches {size:.3g} in size, and its square overflows; "
+            f"it must stay below {LARGEST:g}: use a larger unit"
+        )
+    return data, kernel
 
 
 def _numpy(name, given) -> np.ndarray:
@@ -252,7 +266,8 @@ def _plain(given, name="sigma"):
         return given
     if given.requires_grad:
         raise ValueError(f"{name} requires a gradient, which is lost here; pass {name}.detach()")
-    return given.cpu().numpy()
+    given = given.cpu()
+    return (given.double() if given.is_floating_point() else given).numpy()  # bfloat16 is torch's
 
 
 def _keys(keys, name="keys", none=False) -> np.ndarray:
@@ -269,6 +284,16 @@ def _line(keys) -> np.ndarray:
     if keys.ndim != 1 or len(keys) < 2:
         raise ValueError(f"keys has shape {keys.shape}; it must be (n,), two keys at least")
     return keys
+
+
+def _on_unit(keys) -> tuple[np.ndarray, float]:
+    """Keys (n,) moved and scaled to [0, 1], so that no square overflows, and their range."""
+    scale = abs(keys).max() or 1.0
+    scaled = keys / scale
+    width = float(np.ptp(scaled))
+    if width == 0:
+        raise ValueError(f"keys holds {len(keys)} equal keys; two must differ to give a width")
+    return (scaled - scaled.min()) / width, width * scale
 
 
 def _sigmas(sigma, name="sigma") -> np.ndarray:
@@ -305,7 +330,8 @@ def _roughness(kernel) -> float:
     edge = min(kernel.support, 40.0)
     u = (np.arange(200_000) + 0.5) * edge / 200_000
     shape = kernel(u)
-    return float((shape**2).mean() / (2 * edge * shape.mean() ** 2))
+    with np.errstate(under="ignore"):
+        return float((shape**2).mean() / (2 * edge * shape.mean() ** 2))
 
 
 def _not_admissible(data, sigmas, kernel) -> str:

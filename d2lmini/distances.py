@@ -27,7 +27,14 @@ def log_kernel(points: "Points", kernel: Kernel) -> Array:
         u = abs(points.keys[:, 0] - points.queries)
         u /= points.sigma
         return kernel.score(u)
-    return kernel.score(in_sigmas(distances(points.queries, points.keys), points.sigma))
+    scores = kernel.score(in_sigmas(distances(points.queries, points.keys), points.sigma))
+    if kernel.of_square is None or namespace(scores) is np or not scores.requires_grad:
+        return scores
+    smooth, square = scores.detach(), 0.0
+    for c in range(points.keys.shape[1]):
+        square = square + in_sigmas(_difference(points.queries, points.keys, c), points.sigma) ** 2
+    slope = kernel.of_square(square)
+    return smooth + (slope - slope.detach())  # the scores themselves, with the slopes of the square
 
 
 def needs_care(peak: Array, kernel: Kernel) -> bool:

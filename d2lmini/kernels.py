@@ -28,6 +28,8 @@ class Kernel:
     log_ratio: for infinite support, log K(u) - log K(t) from the gap u - t and the middle
     (u + t) / 2: exact where both logarithms are huge. Without it the scores are subtracted.
     power: p where log K(c u) = c^p log K(u), as for the Gaussian (2) and Laplace (1); else None.
+    of_square: for finite support, log K up to a constant as a function of u^2, finite everywhere:
+    its derivatives at u = 0, where |q - k| has none, are those of K.
     """
 
     name: str
@@ -37,11 +39,13 @@ class Kernel:
     formula: str
     log_ratio: Callable[[Array, Array], Array] | None = None
     power: int | None = None
+    of_square: Callable[[Array], Array] | None = None
 
     def __call__(self, u: Array) -> Array:
         """K(u), of the shape of u."""
-        scores = self.score(u)
-        return namespace(scores).exp(scores)
+        with np.errstate(over="ignore", under="ignore"):
+            scores = self.score(u)
+            return namespace(scores).exp(scores)
 
     def __repr__(self) -> str:
         return f"Kernel({self.name!r}, support={self.support:g}, K(u) = {self.formula})"
@@ -105,6 +109,11 @@ def _epanechnikov(u):
     return math.log(0.75) + _log((1 - u) * (1 + u), xp)
 
 
+def _epanechnikov_of_square(square):
+    xp = namespace(square)
+    return xp.log(xp.where(square < 1, 1 - square, 1.0))
+
+
 def _tricube(u):
     u, xp = _size(u)
     u = xp.clip(u, 0, 1)
@@ -128,7 +137,14 @@ KERNELS: dict[str, Kernel] = {
         Kernel("boxcar", _boxcar, 1.0, 1 / math.sqrt(3), r"\mathbf{1}\{|u| \leq 1\}"),
         Kernel("constant", _constant, math.inf, None, "1"),
         Kernel("triangular", _triangular, 1.0, 1 / math.sqrt(6), "(1 - |u|)_+"),
-        Kernel("epanechnikov", _epanechnikov, 1.0, 1 / math.sqrt(5), r"\frac{3}{4}(1 - u^2)_+"),
+        Kernel(
+            "epanechnikov",
+            _epanechnikov,
+            1.0,
+            1 / math.sqrt(5),
+            r"\frac{3}{4}(1 - u^2)_+",
+            of_square=_epanechnikov_of_square,
+        ),
         Kernel("tricube", _tricube, 1.0, math.sqrt(35 / 243), "(1 - |u|^3)_+^3"),
         Kernel("laplace", _laplace, math.inf, math.sqrt(2), r"\exp(-|u|)", _laplace_ratio, 1),
     )

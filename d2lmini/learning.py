@@ -55,9 +55,7 @@ class NWKernelRegression(nn.Module):
         """
         queries, keys, values = _fitting(queries, keys, values, self.w)
         difference = queries[:, None] - keys  # (m, n) or (m, n, d)
-        scaled = _times(difference, self.w.to(difference.dtype))
-        squared = scaled**2 if queries.ndim == 1 else (scaled**2).sum(-1)
-        weights = torch.softmax(-squared / 2, dim=-1)
+        weights = torch.softmax(_scores(difference, self.w.to(difference.dtype)), dim=-1)
         self.attention_weights = weights.detach()
         return (weights * values).sum(-1)
 
@@ -155,10 +153,16 @@ def fit(
                 losses[name] = ((model(keys, *own) - values) ** 2).mean()
         w = getattr(model, "w", torch.tensor(torch.nan))
         for name, number in {"w": w, **losses}.items():
-            history[name].append(number.detach().clone().cpu().numpy())
+            history[name].append(_numpy(number))
         if step < steps:
             _descend(model, losses[trained_on], step, step_size)
     return Training(**{name: np.array(run) for name, run in history.items()}, trained_on=trained_on)
+
+
+def _numpy(number: torch.Tensor) -> np.ndarray:
+    """A copy without gradient; bfloat16, which NumPy does not know, as float32."""
+    number = number.detach().clone().cpu()
+    return (number.float() if number.dtype == torch.bfloat16 else number).numpy()
 
 
 def _descend(model: nn.Module, loss: torch.Tensor, step: int, step_size: float) -> None:
@@ -175,6 +179,25 @@ def _descend(model: nn.Module, loss: torch.Tensor, step: int, step_size: float) 
 def _times(difference: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
     """w times differences: a number, one per component, or a matrix (r, d) on the last axis."""
     return difference @ w.T if w.ndim == 2 else difference * w
+
+
+def _scores(difference: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    """-|w difference|^2 / 2 up to a constant a row, for w of any size: (m, n), the best 0.
+
+    |s|^2 - |p|^2 = (s - p) . (s + p), p that of the nearest key: what is 0 stays 0, however large
+    the factor. difference (m, n) or (m, n, d).
+    """
+    with torch.no_grad():
+        wide, size = difference.abs().flatten(1).amax(1), w.abs().max()
+        wide, size = (torch.where(unit > 0, unit, 1.0) for unit in (wide, size))
+    wide = wide.reshape(-1, *[1] * (difference.ndim - 1))
+    scaled = _times(difference / wide, w / size)  # entries of size 1 at most
+    scaled = scaled[..., None] if scaled.ndim == 2 else scaled
+    nearest = (scaled.detach() ** 2).sum(-1).argmin(-1)
+    p = scaled.detach()[torch.arange(len(scaled), device=scaled.device), nearest][:, None]
+    beyond = ((scaled - p) * (scaled + p)).sum(-1)  # (m, n)
+    unit = (wide.reshape(-1, 1) * size).clip(None, torch.finfo(scaled.dtype).max)
+    return -(beyond * unit * unit) / 2
 
 
 def _start(name: str, given) -> torch.Tensor:

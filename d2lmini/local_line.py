@@ -1,5 +1,7 @@
 """A weighted straight line at each query: the smoother of chapter 5, by tilting the weights."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 
 from . import arguments
@@ -67,6 +69,15 @@ def _decorrelate(columns: Array, offset: Array, rtol: float) -> Array:
     """C^+ offset, C the covariance of the columns: (d, m, n), (d, m, 1) -> (d, m, 1)."""
     xp = namespace(columns)
     columns = xp.moveaxis(columns, 0, 1)  # (m, d, n)
-    covariance = columns @ xp.moveaxis(columns, 1, 2)
-    inverse = xp.linalg.pinv(covariance, rtol=rtol, hermitian=True)
-    return xp.moveaxis(inverse @ xp.moveaxis(offset, 0, 1), 1, 0)
+    with full_precision(columns):
+        covariance = columns @ xp.moveaxis(columns, 1, 2)
+        inverse = xp.linalg.pinv(covariance, rtol=rtol, hermitian=True)
+        return xp.moveaxis(inverse @ xp.moveaxis(offset, 0, 1), 1, 0)
+
+
+def full_precision(array: Array) -> AbstractContextManager:
+    """Where torch.autocast is on, products stay in the dtype of the array all the same."""
+    xp = namespace(array)
+    if xp is np:
+        return nullcontext()
+    return xp.autocast(device_type=array.device.type, enabled=False)

@@ -4,6 +4,7 @@ Colours come from palette.json, which the JavaScript explorers read too. Every f
 ``ax``, a matplotlib Axes to draw into; without one it makes a figure of its own.
 """
 
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,34 @@ _WEIGHTS = LinearSegmentedColormap.from_list("d2lmini", PALETTE["weights"])
 _LINE = 2.2
 
 
+def _takes_any_array(draw):
+    """Tensors, with a gradient or in bfloat16 too, and pandas columns become NumPy arrays."""
+
+    @functools.wraps(draw)
+    def with_arrays(*given, **named):
+        return draw(*map(_plain, given), **{name: _plain(one) for name, one in named.items()})
+
+    return with_arrays
+
+
+def _plain(given):
+    if isinstance(given, dict):
+        return {name: _plain(one) for name, one in given.items()}
+    if isinstance(given, tuple):
+        return tuple(map(_plain, given))
+    if hasattr(given, "detach"):
+        given = given.detach().cpu()
+        return (given.double() if given.is_floating_point() else given).numpy()
+    return np.asarray(given) if hasattr(given, "__array__") else given
+
+
+def _not_empty(**given) -> None:
+    for name, one in given.items():
+        if len(one) == 0:
+            raise ValueError(f"{name} is empty; it must hold one entry at least")
+
+
+@_takes_any_array
 def fit(
     keys: Numbers,
     values: Numbers,
@@ -57,6 +86,7 @@ def fit(
     _finish(ax, *(labels or ("query q, key k", "value v")), title, legend=True)
 
 
+@_takes_any_array
 def fits(
     keys: Numbers,
     values: Numbers,
@@ -66,6 +96,7 @@ def fits(
     title: str | None = None,
 ) -> None:
     """Small multiples of ``fit``: one panel per estimate, under its label, all on the same axes."""
+    _not_empty(curves=curves)
     axes = _panels(len(curves))
     for axis, (label, curve) in zip(axes, curves.items(), strict=True):
         fit(keys, values, queries, {label: curve}, truth, ax=axis)
@@ -76,6 +107,7 @@ def fits(
         axes[0].figure.suptitle(title, color=PALETTE["text"], fontsize=13)
 
 
+@_takes_any_array
 def errors(
     x: Numbers,
     curves: Curves,
@@ -114,6 +146,7 @@ def errors(
         axis.set_minor_formatter(NullFormatter())
 
 
+@_takes_any_array
 def history(
     curves: Curves,
     label: str = "mean loss",
@@ -139,6 +172,7 @@ def history(
     _finish(ax, "step", label, title, legend=True)
 
 
+@_takes_any_array
 def heatmap(
     queries: Numbers | Sequence[str],
     keys: Numbers | Sequence[str],
@@ -154,6 +188,7 @@ def heatmap(
     of numbers label rows and columns in their order, the first row at the top.
     """
     panels = weights if isinstance(weights, dict) else {title: weights}
+    _not_empty(queries=queries, keys=keys, weights=panels)
     axes = _panels(len(panels)) if ax is None else np.ravel(ax)
     words = [list(side) if isinstance(side[0], str) else [] for side in (keys, queries)]
     places = [
@@ -190,6 +225,7 @@ def _name_cells(axis, columns, rows) -> None:
         axis.set_ylim(len(rows) - 0.5, -0.5)  # read from the top, as a matrix is
 
 
+@_takes_any_array
 def weights(
     keys: Numbers, weights: Numbers, query: float | None = None, ax: Axes | None = None
 ) -> None:
@@ -209,6 +245,7 @@ def weights(
     _finish(ax, "key k", "attention weight", None, legend=True, bottom=None if negative else 0)
 
 
+@_takes_any_array
 def kernels(
     u: Numbers,
     shapes: Curves,
@@ -287,6 +324,8 @@ def _finish(ax, x, y, title, legend=False, grid=True, bottom=None) -> None:
 def _legend(ax) -> int:
     """A legend above the axes, in as many columns as fit; returns its number of rows."""
     labels = ax.get_legend_handles_labels()[1]
+    if not labels:
+        return 0
     room = 84 * ax.figure.get_figwidth() * ax.get_position().width  # in points
     for rows in range(1, len(labels) + 1):
         columns = -(-len(labels) // rows)

@@ -5,6 +5,9 @@ and combine with ``&``. Positional scores are added to the scores of ``dot_produ
 (its ``bias``), which multiplies the kernel by a factor that looks at positions alone. Chapter 7.
 """
 
+import math
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -52,7 +55,7 @@ def positional_scores(n: int, kernel: str | Kernel = "gaussian", sigma: float = 
     2108.12409), whose slope is 1 / sigma.
     """
     kernel = find_kernel(kernel)
-    if not (np.isscalar(sigma) and np.isreal(sigma) and np.isfinite(sigma) and sigma > 0):
+    if not (isinstance(sigma, Real) and 0 < sigma < math.inf):
         raise ValueError(f"sigma is {sigma!r}; it must be positive and finite, in positions")
     with np.errstate(over="ignore"):
         return kernel.score(abs(_distance(n)) / float(sigma)) + 0.0  # no -0 to be shown

@@ -239,7 +239,7 @@ def test_the_grid_reaches_from_half_a_spacing_to_the_range():
     assert bandwidth_grid(corners)[[0, -1]] == pytest.approx([1.5, 5.0])
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", [name for name in KERNELS if name != "constant"])
 def test_some_sigma_of_the_grid_is_admissible(kernel):
     keys = np.array([0.0, 1.0, 1.1, 1.2, 40.0])
     values = np.arange(5.0)
@@ -258,7 +258,7 @@ def test_no_admissible_sigma_is_an_error_that_says_which_would_do(kernel, since)
 
 
 def test_of_equal_errors_the_smallest_sigma():
-    assert select_bandwidth(SAMPLE.keys, SAMPLE.values, "constant", [3.0, 1.0, 2.0]) == 1.0
+    assert select_bandwidth(SAMPLE.keys, np.ones(40), "gaussian", [3.0, 1.0, 2.0]) == 1.0
 
 
 # Rules of thumb ----------------------------------------------------------------------------------
