@@ -5,7 +5,7 @@ Every error names the argument, what it was and what it must be.
 
 import math
 import reprlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
@@ -24,6 +24,12 @@ class Points:
     sigma: Array  # () or (m, 1)
     mask: Array | None = None  # (m, n)
     moderate: bool = False  # no difference in sigmas overflows
+
+    def rows(self, rows: slice) -> "Points":
+        """The same for some of the queries."""
+        sigma = self.sigma if self.sigma.ndim == 0 else self.sigma[rows]
+        mask = None if self.mask is None else self.mask[rows]
+        return replace(self, queries=self.queries[rows], sigma=sigma, mask=mask)
 
 
 def points(

@@ -29,6 +29,9 @@ from .distances import (
 )
 from .kernels import Array, Kernel, namespace
 
+#: Query-key pairs that are looked at together: what is computed on the way stays small.
+PAIRS = 2**18
+
 
 class EmptyWindowWarning(RuntimeWarning):
     """Some query has no key in reach, so it has no estimate."""
@@ -133,7 +136,16 @@ def attention_pooling(weights: Array, values: Array) -> Array:
 
 @np.errstate(all="ignore")
 def smoothing_weights(points: Points, kernel: Kernel) -> Array:
-    """Softmax of log K over the keys that a query may see, (m, n)."""
+    """Softmax of log K over the keys that a query may see, (m, n); many rows of NumPy in blocks."""
+    m, n = len(points.queries), len(points.keys)
+    step = max(1, PAIRS // n)
+    if m <= step or namespace(points.keys) is not np:
+        return _rows_of_weights(points, kernel)
+    blocks = (points.rows(slice(start, start + step)) for start in range(0, m, step))
+    return np.concatenate([_rows_of_weights(block, kernel) for block in blocks])
+
+
+def _rows_of_weights(points: Points, kernel: Kernel) -> Array:
     scores = hide(log_kernel(points, kernel), points.mask)
     peak = best(scores)
     if needs_care(peak, kernel):

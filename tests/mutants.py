@@ -42,6 +42,7 @@ EXPLORERS, CORE, JS = (
     "tests/core/test_attention.py",
     "tests/js/test_js.py",
 )
+GIVEN = "tests/core/test_what_is_given.py"
 DOT_PRODUCT, CHECKS = "tests/core/test_dot_product.py", "tests/exercises/test_exercise_checks.py"
 GRADE = "tests/exercises/test_grade"
 
@@ -335,16 +336,31 @@ MUTANTS = [
     Mutant(
         "learned w not squared",
         "d2lmini/learning.py",
-        "squared = scaled**2 if queries",
-        "squared = abs(scaled) if queries",
+        "beyond = ((scaled - p) * (scaled + p)).sum(-1)",
+        "beyond = (abs(scaled) - abs(p)).sum(-1)",
         ("tests/core/test_learning.py",),
     ),
     Mutant(
         "softmax over the queries",
         "d2lmini/learning.py",
-        "-squared / 2, dim=-1",
-        "-squared / 2, dim=0",
+        "self.w.to(difference.dtype)), dim=-1)",
+        "self.w.to(difference.dtype)), dim=0)",
         ("tests/core/test_learning.py",),
+    ),
+    Mutant(
+        "hidden entries are used",
+        "d2lmini/arguments.py",
+        "if np.ma.is_masked(given):",
+        "if False:",
+        (GIVEN,),
+    ),
+    Mutant(
+        "an array of components, queries and keys",
+        "d2lmini/distances.py",
+        "    unit, squares = xp.where(nonzero, size, 1.0), 0.0\n",
+        "    whole = keys.T[:, None, :] - queries.T[:, :, None]\n"
+        "    unit, squares = xp.where(nonzero, size, 1.0), 0.0 * whole[0]\n",
+        (GIVEN,),
     ),
     Mutant(
         "pairs keep the point itself",

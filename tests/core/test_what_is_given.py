@@ -5,8 +5,10 @@ One table of functions, each as a call with the arrays that it is given; one tab
 
 import ast
 import math
+import pickle
 import re
 import threading
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import torch
 import d2lmini
 from d2lmini import (
     EmptyWindowWarning,
+    attention,
     attention_pooling,
     bandwidth,
     dot_product_attention,
@@ -331,6 +334,47 @@ def test_no_function_trips_over_harmless_underflow(call):
             assert got is not None
         for kernel in d2lmini.KERNELS.values():
             assert kernel(np.array([0.0, 0.5, 50.0, 1e200]))[0] > 0
+
+
+# Processes and memory -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", d2lmini.KERNELS)
+def test_a_kernel_can_go_to_another_process(name):
+    kernel, u = d2lmini.KERNELS[name], np.linspace(0, 2, 9)
+    again = pickle.loads(pickle.dumps(kernel))
+    assert again == kernel
+    np.testing.assert_array_equal(again(u), kernel(u))
+
+
+@pytest.mark.parametrize("d", [1, 2, 64])
+@pytest.mark.parametrize("far", [0.0, 1e6])  # far queries need the careful distances
+def test_memory_is_at_most_four_times_the_weights_in_any_dimension(d, far):
+    rng = np.random.default_rng(0)
+    queries, keys = far + rng.normal(size=(1500, d)), rng.normal(size=(1500, d))
+    values = rng.normal(size=1500)
+    tracemalloc.start()
+    _, weights = nadaraya_watson(queries, keys, values, sigma=float(d) ** 0.5)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak <= 4 * weights.nbytes
+
+
+def test_blocks_of_rows_change_no_weight(monkeypatch):
+    rng = np.random.default_rng(1)
+    queries, keys = rng.normal(size=(60, 2)), rng.normal(size=(40, 2))
+    queries[7] = 1e9
+    sigma, mask = rng.uniform(0.1, 2, 60), rng.random((60, 40)) < 0.8
+    for kernel in d2lmini.KERNELS:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EmptyWindowWarning)
+            given = queries, keys, keys, kernel, sigma, mask
+            whole = nadaraya_watson(*given)
+            monkeypatch.setattr(attention, "PAIRS", 7 * 40)
+            blocked = nadaraya_watson(*given)
+            monkeypatch.undo()
+        for got, expected in zip(blocked, whole, strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-15)
 
 
 # Threads ------------------------------------------------------------------------------------------
