@@ -131,7 +131,7 @@ function actionsOn(shell, scene, solve, earlier) {
           earlier.add(solve());
           scene.draw();
         }
-        shell.say(inWords(earlier.choices(solve())));
+        shell.say(inWords(earlier.choices(solve())), { stays: true });
       },
     },
   };
