@@ -4,8 +4,10 @@ import numpy as np
 
 from ..attention import nadaraya_watson
 from ..data import sine_power
-from .engine import Exercise, register, slips
+from .engine import exercises_of, slips
 from .parts import judge_parts, truth_table
+
+exercise = exercises_of(1)
 
 SEED = 4  # of the data whose baseline the reader computes
 WAITS = (5.0, 31.0, 2.0, 4.0, 3.0)
@@ -49,24 +51,14 @@ _AVERAGE_SLIPS = {
     "their sum, and by nothing else.": {"vote": np.exp},
 }
 
-register(
-    Exercise(
-        name="weighted_average",
-        chapter=1,
-        title="A weighted average",
-        kind="implement",
-        reference=_weighted_average,
-        cases=[
-            {"values": [1, 2, 6], "weights": [1, 1, 2]},
-            {"values": [3, -1, 0, 5], "weights": [0.2, 0, 0.3, 0.1]},
-            {"values": [4], "weights": [0.5]},
-        ],
-        draw=lambda rng: {
-            "values": rng.normal(size=6).tolist(),
-            "weights": rng.uniform(0.1, 2, 6).tolist(),
-        },
-        mistakes=slips(_AVERAGE_SLIPS, of=_weighted_average),
-    )
+exercise(
+    "weighted_average",
+    "A weighted average",
+    "implement",
+    reference=_weighted_average,
+    cases=[([1, 2, 6], [1, 1, 2]), ([3, -1, 0, 5], [0.2, 0, 0.3, 0.1]), ([4], [0.5])],
+    draw=lambda rng: (rng.normal(size=6), rng.uniform(0.1, 2, 6)),
+    mistakes=slips(_AVERAGE_SLIPS, of=_weighted_average),
 )
 
 
@@ -112,26 +104,19 @@ _POOLING_SLIPS = {
     "all of them.": _one_key_each,
 }
 
-register(
-    Exercise(
-        name="average_pooling",
-        chapter=1,
-        title="Attention that does not look",
-        kind="implement",
-        reference=_pooling,
-        cases=[
-            {"queries": [1, 2], "keys": [0, 3, 4], "values": [3, 6, 0]},
-            {"queries": [0.5], "keys": [0, 1, 2, 7], "values": [4, -2, 1, 7]},
-            {"queries": [5, 6, 7], "keys": [1, 2, 9], "values": [1, 5, 3]},
-        ],
-        draw=lambda rng: {
-            "queries": rng.uniform(0, 5, 4).tolist(),
-            "keys": rng.uniform(0, 5, 7).tolist(),
-            "values": rng.normal(size=7).tolist(),
-        },
-        returns=("estimates", "weights"),
-        mistakes=slips(_POOLING_SLIPS, of=_pooled),
-    )
+exercise(
+    "average_pooling",
+    "Attention that does not look",
+    "implement",
+    reference=_pooling,
+    cases=[
+        ([1, 2], [0, 3, 4], [3, 6, 0]),
+        ([0.5], [0, 1, 2, 7], [4, -2, 1, 7]),
+        ([5, 6, 7], [1, 2, 9], [1, 5, 3]),
+    ],
+    draw=lambda rng: (rng.uniform(0, 5, 4), rng.uniform(0, 5, 7), rng.normal(size=7)),
+    returns=("estimates", "weights"),
+    mistakes=slips(_POOLING_SLIPS, of=_pooled),
 )
 
 
@@ -176,14 +161,11 @@ _CONSTANTS_SLIPS = {
     },
 }
 
-register(
-    Exercise(
-        name="best_constants",
-        chapter=1,
-        title="Two losses, two best constants",
-        kind="derive",
-        judge=judge_parts(_best_constants(), _CONSTANTS_SLIPS, tolerance=1e-4),
-    )
+exercise(
+    "best_constants",
+    "Two losses, two best constants",
+    "derive",
+    judge=judge_parts(_best_constants(), _CONSTANTS_SLIPS, tolerance=1e-4),
 )
 
 
@@ -258,29 +240,23 @@ def _judge_baseline(answer):
     return judge_parts(baseline(), _baseline_slips(), tolerance=0.004)(answer)
 
 
-register(
-    Exercise(
-        name="baseline_errors",
-        chapter=1,
-        title="The baseline, and what nobody can beat",
-        kind="compute",
-        judge=_judge_baseline,
-    )
+exercise(
+    "baseline_errors",
+    "The baseline, and what nobody can beat",
+    "compute",
+    judge=_judge_baseline,
 )
 
 
 # 1.5 Two kinds of mean ---------------------------------------------------------------------------
 
-register(
-    Exercise(
-        name="two_means",
-        chapter=1,
-        title="Two kinds of mean",
-        kind="explain",
-        judge=truth_table(
-            {"a": True, "b": False, "c": True, "d": False, "e": True, "f": False, "g": False},
-            "Ask of each claim which mean it speaks of: the one over everything or the one at a "
-            "single x. For the weights, go back to a weighted mean of three values.",
-        ),
-    )
+exercise(
+    "two_means",
+    "Two kinds of mean",
+    "explain",
+    judge=truth_table(
+        {"a": True, "b": False, "c": True, "d": False, "e": True, "f": False, "g": False},
+        "Ask of each claim which mean it speaks of: the one over everything or the one at a "
+        "single x. For the weights, go back to a weighted mean of three values.",
+    ),
 )

@@ -7,8 +7,10 @@ import numpy as np
 
 from ..attention import nadaraya_watson
 from ..data import sine_linear
-from .engine import Exercise, register, slips
+from .engine import exercises_of, slips
 from .parts import judge_parts, no_dict, truth_table
+
+exercise = exercises_of(2)
 
 SIGMA = 0.5  # of the experiment with more points
 SIZES = {"n40": 40, "n400": 400, "n4000": 4000}
@@ -56,16 +58,13 @@ _HAND_SLIPS = {
     },
 }
 
-register(
-    Exercise(
-        name="weights_by_hand",
-        chapter=2,
-        title="Three weights by hand",
-        kind="compute",
-        judge=judge_parts(
-            {"weights": _shares(_VOTES), "estimate": float(_shares(_VOTES) @ _VALUES)}, _HAND_SLIPS
-        ),
-    )
+exercise(
+    "weights_by_hand",
+    "Three weights by hand",
+    "compute",
+    judge=judge_parts(
+        {"weights": _shares(_VOTES), "estimate": float(_shares(_VOTES) @ _VALUES)}, _HAND_SLIPS
+    ),
 )
 
 
@@ -150,27 +149,20 @@ _VOTE_SLIPS = {
     "along axis 1.": _however_sorted(_turned_round),
 }
 
-register(
-    Exercise(
-        name="neighbour_votes",
-        chapter=2,
-        title="Nearest neighbours are attention, too",
-        kind="implement",
-        reference=_votes,
-        cases=[
-            {"queries": [1.2], "keys": [7, 0, 3, 1], "k": 2},
-            {"queries": [2, 4.6], "keys": [3, 0, 1, 5, 9], "k": 1},
-            {"queries": [0.1, 4.6, 2.5], "keys": [4, 0, 1, 5, 2.2], "k": 3},
-            {"queries": [10], "keys": _PAIRED, "k": 9},
-        ],
-        draw=lambda rng: {
-            "queries": rng.uniform(0, 5, 4).tolist(),
-            "keys": rng.uniform(0, 5, 8).tolist(),
-            "k": int(rng.integers(1, 6)),
-        },
-        picture="matrix",
-        mistakes=slips(_VOTE_SLIPS, of=_votes, either=[{"kind": "stable"}, {"kind": None}]),
-    )
+exercise(
+    "neighbour_votes",
+    "Nearest neighbours are attention, too",
+    "implement",
+    reference=_votes,
+    cases=[
+        ([1.2], [7, 0, 3, 1], 2),
+        ([2, 4.6], [3, 0, 1, 5, 9], 1),
+        ([0.1, 4.6, 2.5], [4, 0, 1, 5, 2.2], 3),
+        ([10], _PAIRED, 9),
+    ],
+    draw=lambda rng: (rng.uniform(0, 5, 4), rng.uniform(0, 5, 8), rng.integers(1, 6)),
+    picture="matrix",
+    mistakes=slips(_VOTE_SLIPS, of=_votes, either=[{"kind": "stable"}, {"kind": None}]),
 )
 
 
@@ -259,33 +251,30 @@ _SMOOTH_SLIPS = {
     "x_i.": {"score": lambda gap, sigma: np.zeros_like(gap)},
 }
 
-register(
-    Exercise(
-        name="stable_smoother",
-        chapter=2,
-        title="A smoother that never divides 0 by 0",
-        kind="implement",
-        reference=lambda queries, keys, values, sigma: nadaraya_watson(
-            queries, keys, values, sigma=sigma
-        ),
-        cases=[
-            {"queries": [0, 2], "keys": [0, 1, 3], "values": [1, 2, 6], "sigma": 1},
-            {"queries": [0.6, 2], "keys": [0, 1, 3], "values": [1, 2, 6], "sigma": 0.5},
-            {"queries": [2, 100, -30], "keys": [0, 2.5], "values": [4, -1], "sigma": 0.5},
-            {"queries": [0.4, 2.6], "keys": [2, 0, 1], "values": [6, 1, 2], "sigma": 0.001},
-        ],
-        draw=lambda rng: {
-            "queries": rng.uniform(-20, 30, 4).tolist(),
-            "keys": rng.uniform(0, 5, 6).tolist(),
-            "values": rng.normal(size=6).tolist(),
-            "sigma": float(rng.choice([0.01, 0.2, 1.0])),
-        },
-        returns=("estimates", "weights"),
-        mistakes=[
-            *slips(_SCORE_SLIPS, of=_smooth, either=[{"peak": _row_peak}, {"peak": _no_peak}]),
-            *slips(_SMOOTH_SLIPS, of=_smooth),
-        ],
-    )
+exercise(
+    "stable_smoother",
+    "A smoother that never divides 0 by 0",
+    "implement",
+    reference=lambda queries, keys, values, sigma: nadaraya_watson(
+        queries, keys, values, sigma=sigma
+    ),
+    cases=[
+        ([0, 2], [0, 1, 3], [1, 2, 6], 1),
+        ([0.6, 2], [0, 1, 3], [1, 2, 6], 0.5),
+        ([2, 100, -30], [0, 2.5], [4, -1], 0.5),
+        ([0.4, 2.6], [2, 0, 1], [6, 1, 2], 0.001),
+    ],
+    draw=lambda rng: (
+        rng.uniform(-20, 30, 4),
+        rng.uniform(0, 5, 6),
+        rng.normal(size=6),
+        rng.choice([0.01, 0.2, 1.0]),
+    ),
+    returns=("estimates", "weights"),
+    mistakes=[
+        *slips(_SCORE_SLIPS, of=_smooth, either=[{"peak": _row_peak}, {"peak": _no_peak}]),
+        *slips(_SMOOTH_SLIPS, of=_smooth),
+    ],
 )
 
 
@@ -361,26 +350,20 @@ _CONSTANTS_SLIPS = {
     "loss changes its sign at a value: which?": {"absolute": _between},
 }
 
-register(
-    Exercise(
-        name="local_constants",
-        chapter=2,
-        title="The best constant near a query",
-        kind="derive",
-        reference=_local_constants,
-        cases=[
-            {"values": [1, 7, 3], "votes": [1, 1, 5]},
-            {"values": [8, 2, 5, 4], "votes": [0.5, 0.1, 0.05, 0.2]},
-            {"values": [6, 3, 0, 9, -2], "votes": [0.4, 0.7, 0.3, 0.9, 0]},
-        ],
-        draw=lambda rng: {
-            "values": rng.normal(size=7).tolist(),
-            "votes": rng.uniform(0.01, 2, 7).tolist(),
-        },
-        returns=("squared", "absolute"),
-        tolerance=1e-4,
-        mistakes=slips(_CONSTANTS_SLIPS, of=_local_constants),
-    )
+exercise(
+    "local_constants",
+    "The best constant near a query",
+    "derive",
+    reference=_local_constants,
+    cases=[
+        ([1, 7, 3], [1, 1, 5]),
+        ([8, 2, 5, 4], [0.5, 0.1, 0.05, 0.2]),
+        ([6, 3, 0, 9, -2], [0.4, 0.7, 0.3, 0.9, 0]),
+    ],
+    draw=lambda rng: (rng.normal(size=7), rng.uniform(0.01, 2, 7)),
+    returns=("squared", "absolute"),
+    tolerance=1e-4,
+    mistakes=slips(_CONSTANTS_SLIPS, of=_local_constants),
 )
 
 
@@ -459,12 +442,4 @@ def _error_slips(n, errors):
     }
 
 
-register(
-    Exercise(
-        name="more_points",
-        chapter=2,
-        title="More training points, the same window",
-        kind="design",
-        judge=_judge_points,
-    )
-)
+exercise("more_points", "More training points, the same window", "design", judge=_judge_points)

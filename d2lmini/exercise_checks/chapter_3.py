@@ -7,7 +7,9 @@ import numpy as np
 
 from ..attention import EmptyWindowWarning, nadaraya_watson
 from .compare import as_numbers
-from .engine import Exercise, register, slips
+from .engine import exercises_of, slips
+
+exercise = exercises_of(3)
 
 # 3.1 A window with nobody in it ------------------------------------------------------------------
 
@@ -91,41 +93,23 @@ _WINDOW_SLIPS = {
 
 def _drawn_window(rng):
     keys = np.sort(rng.uniform(0, 5, 6)).round(2)
-    return {
-        "queries": [*(keys[:2] + 0.5), 2.25, -1.0, float(keys[3])],
-        "keys": keys.tolist(),
-        "values": rng.normal(3, 2, 6).tolist(),
-        "sigma": 0.5,
-    }
+    return [*(keys[:2] + 0.5), 2.25, -1.0, keys[3]], keys, rng.normal(3, 2, 6), 0.5
 
 
-register(
-    Exercise(
-        name="window_average",
-        chapter=3,
-        title="A window with nobody in it",
-        kind="implement",
-        reference=_boxcar_average,
-        cases=[
-            {"queries": [1, 4], "keys": [0, 1.5, 2], "values": [6, 3, 9], "sigma": 1.0},
-            {
-                "queries": [0, 0.75, 1.75, 3],
-                "keys": [0, 0.25, 1.5, 2, 2.25],
-                "values": [4, 8, 1, 2, 7],
-                "sigma": 0.5,
-            },
-            {
-                "queries": [-3, 1, 6, 20],
-                "keys": [0, 2, 3, 5, 9],
-                "values": [-2, 5, 1, 4, 3],
-                "sigma": 3.0,
-            },
-        ],
-        draw=_drawn_window,
-        mistakes=slips(_WINDOW_SLIPS, of=_averaged),
-        picture="curve",
-        x="queries",
-    )
+exercise(
+    "window_average",
+    "A window with nobody in it",
+    "implement",
+    reference=_boxcar_average,
+    cases=[
+        ([1, 4], [0, 1.5, 2], [6, 3, 9], 1.0),
+        ([0, 0.75, 1.75, 3], [0, 0.25, 1.5, 2, 2.25], [4, 8, 1, 2, 7], 0.5),
+        ([-3, 1, 6, 20], [0, 2, 3, 5, 9], [-2, 5, 1, 4, 3], 3.0),
+    ],
+    draw=_drawn_window,
+    mistakes=slips(_WINDOW_SLIPS, of=_averaged),
+    picture="curve",
+    x="queries",
 )
 
 
@@ -165,16 +149,13 @@ _WIDTHS_SLIPS = {
     "deviations in chapter 3.": np.full(4, SPREAD),
 }
 
-register(
-    Exercise(
-        name="matched_widths",
-        chapter=3,
-        title="The same spread for four kernels",
-        kind="compute",
-        reference=_widths,
-        tolerance=2e-3,
-        mistakes=slips(_WIDTHS_SLIPS, of=_widths),
-    )
+exercise(
+    "matched_widths",
+    "The same spread for four kernels",
+    "compute",
+    reference=_widths,
+    tolerance=2e-3,
+    mistakes=slips(_WIDTHS_SLIPS, of=_widths),
 )
 
 
@@ -274,38 +255,25 @@ _PARZEN_SLIPS = {
     "sum to 1.": {"second": _parzen},
 }
 
-register(
-    Exercise(
-        name="parzen_and_attention",
-        chapter=3,
-        title="Parzen windows vote like attention",
-        kind="derive",
-        reference=_parzen_and_vote,
-        returns=("the difference of the joint densities", "the vote"),
-        cases=[
-            {"queries": [0, 2], "keys": [0, 1, 3], "labels": [1, 1, -1], "sigma": 2.0},
-            {
-                "queries": [-1, 0.5, 2],
-                "keys": [0, 0.5, 1, 1.2, 2.5],
-                "labels": [1, -1, -1, -1, 1],
-                "sigma": 0.7,
-            },
-            {
-                "queries": [0, 1, 2, 4],
-                "keys": [0, 1, 1.5, 3, 3.5, 4, 5],
-                "labels": [-1, 1, -1, 1, 1, 1, -1],
-                "sigma": 1.5,
-            },
-        ],
-        draw=lambda rng: {
-            "queries": rng.uniform(0, 5, 4).tolist(),
-            "keys": rng.uniform(0, 5, 8).tolist(),
-            "labels": [1, -1, *np.sign(rng.normal(0.5, 1, 6)).tolist()],
-            "sigma": float(rng.uniform(0.6, 2)),
-        },
-        tolerance=1e-8,
-        mistakes=slips(_PARZEN_SLIPS, of=_parzen_and_vote),
-    )
+exercise(
+    "parzen_and_attention",
+    "Parzen windows vote like attention",
+    "derive",
+    reference=_parzen_and_vote,
+    returns=("the difference of the joint densities", "the vote"),
+    cases=[
+        ([0, 2], [0, 1, 3], [1, 1, -1], 2.0),
+        ([-1, 0.5, 2], [0, 0.5, 1, 1.2, 2.5], [1, -1, -1, -1, 1], 0.7),
+        ([0, 1, 2, 4], [0, 1, 1.5, 3, 3.5, 4, 5], [-1, 1, -1, 1, 1, 1, -1], 1.5),
+    ],
+    draw=lambda rng: (
+        rng.uniform(0, 5, 4),
+        rng.uniform(0, 5, 8),
+        [1, -1, *np.sign(rng.normal(0.5, 1, 6))],
+        rng.uniform(0.6, 2),
+    ),
+    tolerance=1e-8,
+    mistakes=slips(_PARZEN_SLIPS, of=_parzen_and_vote),
 )
 
 
@@ -350,12 +318,4 @@ def _judge_keys(answer):
     return f"The smallest eigenvalue is {least:.4f}: negative, but asked is {NEGATIVE} or less."
 
 
-register(
-    Exercise(
-        name="keys_without_features",
-        chapter=3,
-        title="Keys that admit no features",
-        kind="design",
-        judge=_judge_keys,
-    )
-)
+exercise("keys_without_features", "Keys that admit no features", "design", judge=_judge_keys)

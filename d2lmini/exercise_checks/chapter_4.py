@@ -10,9 +10,11 @@ from ..bandwidth import leave_one_out_error, plug_in_bandwidth
 from ..data import sine_linear
 from ..local_line import local_linear
 from .compare import as_numbers
-from .engine import Exercise, register, slips
+from .engine import exercises_of, slips
 from .limits import AnswerError, UnfinishedError
 from .parts import claims_with_numbers
+
+exercise = exercises_of(4)
 
 # 4.1 How many does a query listen to? ------------------------------------------------------------
 
@@ -65,25 +67,15 @@ _NUMBERS_SLIPS = {
     "sum of the own weights.": {"degrees": lambda H: np.sum(H**2)},
 }
 
-register(
-    Exercise(
-        name="effective_numbers",
-        chapter=4,
-        title="How many points, how many parameters",
-        kind="compute",
-        reference=_numbers,
-        returns=("degrees of freedom", "effective keys"),
-        cases=[
-            {"keys": [0, 1, 3], "sigma": 1.0},
-            {"keys": [0, 0.5, 0.7, 2.5], "sigma": 0.6},
-            {"keys": [1, 2, 2.5, 4, 4.2, 7], "sigma": 1.5},
-        ],
-        draw=lambda rng: {
-            "keys": np.sort(rng.uniform(0, 5, 6)).tolist(),
-            "sigma": float(rng.uniform(0.3, 1.5)),
-        },
-        mistakes=slips(_NUMBERS_SLIPS, of=_numbers),
-    )
+exercise(
+    "effective_numbers",
+    "How many points, how many parameters",
+    "compute",
+    reference=_numbers,
+    returns=("degrees of freedom", "effective keys"),
+    cases=[([0, 1, 3], 1.0), ([0, 0.5, 0.7, 2.5], 0.6), ([1, 2, 2.5, 4, 4.2, 7], 1.5)],
+    draw=lambda rng: (np.sort(rng.uniform(0, 5, 6)), rng.uniform(0.3, 1.5)),
+    mistakes=slips(_NUMBERS_SLIPS, of=_numbers),
 )
 
 
@@ -190,44 +182,35 @@ _LOO_SLIPS = {
 
 _INF = math.inf
 
-register(
-    Exercise(
-        name="leave_one_out",
-        chapter=4,
-        title="Leave one out",
-        kind="implement",
-        reference=_leave_one_out,
-        cases=[
-            {"scores": [[0, -1, -2], [-1, 0, -0.5], [-2, -0.5, 0]], "values": [1, 4, 2]},
-            {
-                "scores": [
-                    [0, -800, -3200, -1250],
-                    [-800, 0, -800, -50],
-                    [-3200, -800, 0, -2450],
-                    [-1250, -50, -2450, 0],
-                ],
-                "values": [3, 1, 2, 5],
-            },
-            {
-                "scores": [[0, -48, -52], [-48, 0, -45], [-52, -45, 0]],
-                "values": [2, 5, -1],
-            },
-            {
-                "scores": [
-                    [0, -0.3, -_INF, -_INF],
-                    [-0.3, 0, -0.1, -_INF],
-                    [-_INF, -0.1, 0, -_INF],
-                    [-_INF, -_INF, -_INF, 0],
-                ],
-                "values": [2, 4, 1, 3],
-            },
-        ],
-        draw=lambda rng: {
-            "scores": (-(((k := rng.uniform(0, 5, 6))[:, None] - k) ** 2)).tolist(),
-            "values": rng.normal(size=6).tolist(),
-        },
-        mistakes=slips(_LOO_SLIPS, of=_loo),
-    )
+exercise(
+    "leave_one_out",
+    "Leave one out",
+    "implement",
+    reference=_leave_one_out,
+    cases=[
+        ([[0, -1, -2], [-1, 0, -0.5], [-2, -0.5, 0]], [1, 4, 2]),
+        (
+            [
+                [0, -800, -3200, -1250],
+                [-800, 0, -800, -50],
+                [-3200, -800, 0, -2450],
+                [-1250, -50, -2450, 0],
+            ],
+            [3, 1, 2, 5],
+        ),
+        ([[0, -48, -52], [-48, 0, -45], [-52, -45, 0]], [2, 5, -1]),
+        (
+            [
+                [0, -0.3, -_INF, -_INF],
+                [-0.3, 0, -0.1, -_INF],
+                [-_INF, -0.1, 0, -_INF],
+                [-_INF, -_INF, -_INF, 0],
+            ],
+            [2, 4, 1, 3],
+        ),
+    ],
+    draw=lambda rng: (-(((k := rng.uniform(0, 5, 6))[:, None] - k) ** 2), rng.normal(size=6)),
+    mistakes=slips(_LOO_SLIPS, of=_loo),
 )
 
 
@@ -251,27 +234,24 @@ def _error_numbers():
     }
 
 
-register(
-    Exercise(
-        name="error_claims",
-        chapter=4,
-        title="What an error curve tells",
-        kind="explain",
-        judge=claims_with_numbers(
-            {"a": False, "b": True, "c": False, "d": False, "e": True, "f": False},
-            _error_numbers,
-            "Ask of each error: which values is the estimate compared with, and have they taken "
-            "part in making it?",
-            {
-                "a": "Compare the estimates at the keys with sample.f, not with the values.",
-                "b": "Fresh noise has had no part in the curve: what does its square add?",
-                "c": "What does the leave-one-out error contain that is not the curve's fault?",
-                "d": "Count the entries of the curve that are lower than both their neighbours.",
-                "e": "Use (4.6), or exercise 4.2, on the sample of the setup with σ = 0.3.",
-                "f": "Count the points whose nearest other key is 0.05 away or more.",
-            },
-        ),
-    )
+exercise(
+    "error_claims",
+    "What an error curve tells",
+    "explain",
+    judge=claims_with_numbers(
+        {"a": False, "b": True, "c": False, "d": False, "e": True, "f": False},
+        _error_numbers,
+        "Ask of each error: which values is the estimate compared with, and have they taken "
+        "part in making it?",
+        {
+            "a": "Compare the estimates at the keys with sample.f, not with the values.",
+            "b": "Fresh noise has had no part in the curve: what does its square add?",
+            "c": "What does the leave-one-out error contain that is not the curve's fault?",
+            "d": "Count the entries of the curve that are lower than both their neighbours.",
+            "e": "Use (4.6), or exercise 4.2, on the sample of the setup with σ = 0.3.",
+            "f": "Count the points whose nearest other key is 0.05 away or more.",
+        },
+    ),
 )
 
 
@@ -415,13 +395,10 @@ def _judge_smoother(answer):
     return f"Error relative to σ = 1: {found}. Each must be {ENOUGH} at most. {why}"
 
 
-register(
-    Exercise(
-        name="better_smoother",
-        chapter=4,
-        title="A hyperparameter that pays",
-        kind="design",
-        judge=_judge_smoother,
-        seconds=60,
-    )
+exercise(
+    "better_smoother",
+    "A hyperparameter that pays",
+    "design",
+    judge=_judge_smoother,
+    seconds=60,
 )

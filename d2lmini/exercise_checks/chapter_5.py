@@ -7,7 +7,9 @@ import numpy as np
 from ..bandwidth import bias_variance
 from ..data import sine_linear
 from .compare import as_numbers
-from .engine import Exercise, register, slips
+from .engine import exercises_of, slips
+
+exercise = exercises_of(5)
 
 # 5.1 What a line leaves of a bend ----------------------------------------------------------------
 
@@ -45,26 +47,20 @@ _BEND_SLIPS = {
     "line, of which the local line leaves nothing.": {"power": 1},
 }
 
-register(
-    Exercise(
-        name="bend_errors",
-        chapter=5,
-        title="What a line leaves of a bend",
-        kind="derive",
-        reference=_bend_errors,
-        returns=("the error of the constant", "the error of the line"),
-        cases=[
-            {"offsets": [0.0, 1.0, 3.0], "weights": [0.5, 0.25, 0.25]},
-            {"offsets": [-1.0, 0.0, 1.0], "weights": [0.25, 0.5, 0.25]},
-            {"offsets": [-2.0, -0.5, 0.1, 0.4], "weights": [0.1, 0.2, 0.4, 0.3]},
-            {"offsets": [0.2, 0.3, 0.9, 1.5, 2.5], "weights": [0.3, 0.3, 0.2, 0.15, 0.05]},
-        ],
-        draw=lambda rng: {
-            "offsets": rng.uniform(-0.5, 2, 8).round(3).tolist(),
-            "weights": rng.dirichlet(np.ones(8)).tolist(),
-        },
-        mistakes=slips(_BEND_SLIPS, of=_bend_errors),
-    )
+exercise(
+    "bend_errors",
+    "What a line leaves of a bend",
+    "derive",
+    reference=_bend_errors,
+    returns=("the error of the constant", "the error of the line"),
+    cases=[
+        ([0.0, 1.0, 3.0], [0.5, 0.25, 0.25]),
+        ([-1.0, 0.0, 1.0], [0.25, 0.5, 0.25]),
+        ([-2.0, -0.5, 0.1, 0.4], [0.1, 0.2, 0.4, 0.3]),
+        ([0.2, 0.3, 0.9, 1.5, 2.5], [0.3, 0.3, 0.2, 0.15, 0.05]),
+    ],
+    draw=lambda rng: (rng.uniform(-0.5, 2, 8).round(3), rng.dirichlet(np.ones(8))),
+    mistakes=slips(_BEND_SLIPS, of=_bend_errors),
 )
 
 
@@ -157,15 +153,12 @@ def _why_not(powers, power, over, worse):
     )
 
 
-register(
-    Exercise(
-        name="shrinking_sigma",
-        chapter=5,
-        title="A bandwidth that shrinks with n",
-        kind="design",
-        judge=_judge_shrinking,
-        seconds=30,
-    )
+exercise(
+    "shrinking_sigma",
+    "A bandwidth that shrinks with n",
+    "design",
+    judge=_judge_shrinking,
+    seconds=30,
 )
 
 
@@ -206,16 +199,13 @@ _RATES_SLIPS = {
     "more.": {"r": lambda d: d / (4 + d)},
 }
 
-register(
-    Exercise(
-        name="rates",
-        chapter=5,
-        title="How fast may σ shrink?",
-        kind="derive",
-        reference=_rates,
-        returns=("the limit for a", "the best a", "the exponent of the error"),
-        cases=[{"d": 1}, {"d": 2}, {"d": 5}],
-        draw=lambda rng: {"d": int(rng.integers(3, 20))},
-        mistakes=slips(_RATES_SLIPS, of=_rates),
-    )
+exercise(
+    "rates",
+    "How fast may σ shrink?",
+    "derive",
+    reference=_rates,
+    returns=("the limit for a", "the best a", "the exponent of the error"),
+    cases=[(1,), (2,), (5,)],
+    draw=lambda rng: (rng.integers(3, 20),),
+    mistakes=slips(_RATES_SLIPS, of=_rates),
 )

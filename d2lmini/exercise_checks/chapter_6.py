@@ -8,9 +8,11 @@ import numpy as np
 from ..attention import masked_softmax, nadaraya_watson
 from ..bandwidth import bias_variance, leave_one_out_error, training_error
 from ..data import sine_power
-from .engine import Exercise, register, slips
+from .engine import exercises_of, slips
 from .limits import AnswerError
 from .parts import claims_with_numbers
+
+exercise = exercises_of(6)
 
 SEED = 2  # of the data that the reader trains on
 STEPS = 60
@@ -52,25 +54,19 @@ _AVERAGES_SLIPS = {
     "have no part in it.": lambda weights, values: values.mean(1),
 }
 
-register(
-    Exercise(
-        name="batched_averages",
-        chapter=6,
-        title="Many averages at once",
-        kind="implement",
-        prepare=_tensor,
-        reference=_averages,
-        cases=[
-            {"weights": [[0.5, 0.25, 0.25]], "values": [[4, 8, 0]]},
-            {"weights": [[0.9, 0.1], [0.3, 0.7]], "values": [[1, 5], [-2, 3]]},
-            {"weights": [[0.2, 0.8], [1, 0], [0.6, 0.4]], "values": [[1, 2], [3, 9], [5, -4]]},
-        ],
-        draw=lambda rng: {
-            "weights": rng.dirichlet(np.ones(4), 3).tolist(),
-            "values": rng.normal(size=(3, 4)).tolist(),
-        },
-        mistakes=slips(_AVERAGES_SLIPS, of=_averages),
-    )
+exercise(
+    "batched_averages",
+    "Many averages at once",
+    "implement",
+    prepare=_tensor,
+    reference=_averages,
+    cases=[
+        ([[0.5, 0.25, 0.25]], [[4, 8, 0]]),
+        ([[0.9, 0.1], [0.3, 0.7]], [[1, 5], [-2, 3]]),
+        ([[0.2, 0.8], [1, 0], [0.6, 0.4]], [[1, 2], [3, 9], [5, -4]]),
+    ],
+    draw=lambda rng: (rng.dirichlet(np.ones(4), 3), rng.normal(size=(3, 4))),
+    mistakes=slips(_AVERAGES_SLIPS, of=_averages),
 )
 
 
@@ -120,27 +116,20 @@ _SLOPE_SLIPS = {
     },
 }
 
-register(
-    Exercise(
-        name="loss_slope",
-        chapter=6,
-        title="The slope of the loss, by hand",
-        kind="derive",
-        prepare=_as_floats,
-        tolerance=1e-4,  # autograd in single precision is right as well
-        reference=_slope_by_autograd,
-        cases=[
-            {"keys": [0, 1, 3], "values": [1, 2, 0], "sigma": 2.0},
-            {"keys": [0.5, 1, 2, 4], "values": [3, -1, 0.5, 2], "sigma": 0.7},
-            {"keys": [0, 0.4, 1.5, 2, 5], "values": [2, 1, 4, 3, -1], "sigma": 1.3},
-        ],
-        draw=lambda rng: {
-            "keys": rng.uniform(0, 5, 7).tolist(),
-            "values": rng.normal(size=7).tolist(),
-            "sigma": float(rng.uniform(0.4, 2)),
-        },
-        mistakes=slips(_SLOPE_SLIPS, of=_slope),
-    )
+exercise(
+    "loss_slope",
+    "The slope of the loss, by hand",
+    "derive",
+    prepare=_as_floats,
+    tolerance=1e-4,  # autograd in single precision is right as well
+    reference=_slope_by_autograd,
+    cases=[
+        ([0, 1, 3], [1, 2, 0], 2.0),
+        ([0.5, 1, 2, 4], [3, -1, 0.5, 2], 0.7),
+        ([0, 0.4, 1.5, 2, 5], [2, 1, 4, 3, -1], 1.3),
+    ],
+    draw=lambda rng: (rng.uniform(0, 5, 7), rng.normal(size=7), rng.uniform(0.4, 2)),
+    mistakes=slips(_SLOPE_SLIPS, of=_slope),
 )
 
 
@@ -199,39 +188,24 @@ _WALK_SLIPS = {
     },
 }
 
-register(
-    Exercise(
-        name="learn_sigma",
-        chapter=6,
-        title="Learn σ by gradient descent",
-        kind="implement",
-        prepare=_as_floats,
-        reference=_learn_sigma,
-        cases=[
-            {
-                "keys": [0, 1, 2, 4],
-                "values": [0, 2, 1, 3],
-                "sigma": 0.8,
-                "steps": 2,
-                "step_size": 0.3,
-            },
-            {
-                "keys": [0, 0.3, 0.8, 1.1, 1.9, 2.4, 3],
-                "values": [0.2, 0.5, 1.4, 1.3, 2.2, 1.8, 1.1],
-                "sigma": 1.2,
-                "steps": 5,
-                "step_size": 0.5,
-            },
-        ],
-        draw=lambda rng: {
-            "keys": np.sort(rng.uniform(0, 5, 9)).tolist(),
-            "values": rng.normal(size=9).tolist(),
-            "sigma": float(rng.uniform(0.5, 1.5)),
-            "steps": 4,
-            "step_size": 0.2,
-        },
-        mistakes=slips(_WALK_SLIPS, of=_walk),
-    )
+exercise(
+    "learn_sigma",
+    "Learn σ by gradient descent",
+    "implement",
+    prepare=_as_floats,
+    reference=_learn_sigma,
+    cases=[
+        ([0, 1, 2, 4], [0, 2, 1, 3], 0.8, 2, 0.3),
+        ([0, 0.3, 0.8, 1.1, 1.9, 2.4, 3], [0.2, 0.5, 1.4, 1.3, 2.2, 1.8, 1.1], 1.2, 5, 0.5),
+    ],
+    draw=lambda rng: (
+        np.sort(rng.uniform(0, 5, 9)),
+        rng.normal(size=9),
+        rng.uniform(0.5, 1.5),
+        4,
+        0.2,
+    ),
+    mistakes=slips(_WALK_SLIPS, of=_walk),
 )
 
 
@@ -258,28 +232,25 @@ def _loss_numbers():
     }
 
 
-register(
-    Exercise(
-        name="why_leave_one_out",
-        chapter=6,
-        title="Why the plain training error fails",
-        kind="explain",
-        judge=claims_with_numbers(
-            {"a": True, "b": False, "c": True, "d": False, "e": False, "f": True, "g": False},
-            _loss_numbers,
-            "Let σ become very small in each claim: which key has all the weight then? The two "
-            "functions above give both losses for any σ that you wish to try.",
-            {
-                "a": "Call leave_in on the sample with σ = 0.01.",
-                "b": "Divide the leave-in loss at σ = 0.1 by the one at σ = 0.05.",
-                "c": "Estimate at the query 2.5 with σ = 0.001.",
-                "d": "Keys 0, 0, 1 with values 1, 3, 5, and σ = 0.001.",
-                "e": "Call leave_out on the sample with σ = 0.001.",
-                "f": "Divide the leave-in loss by the other on the grid; the largest ratio.",
-                "g": "Add 1 to one value, and follow that point's own residual.",
-            },
-        ),
-    )
+exercise(
+    "why_leave_one_out",
+    "Why the plain training error fails",
+    "explain",
+    judge=claims_with_numbers(
+        {"a": True, "b": False, "c": True, "d": False, "e": False, "f": True, "g": False},
+        _loss_numbers,
+        "Let σ become very small in each claim: which key has all the weight then? The two "
+        "functions above give both losses for any σ that you wish to try.",
+        {
+            "a": "Call leave_in on the sample with σ = 0.01.",
+            "b": "Divide the leave-in loss at σ = 0.1 by the one at σ = 0.05.",
+            "c": "Estimate at the query 2.5 with σ = 0.001.",
+            "d": "Keys 0, 0, 1 with values 1, 3, 5, and σ = 0.001.",
+            "e": "Call leave_out on the sample with σ = 0.001.",
+            "f": "Divide the leave-in loss by the other on the grid; the largest ratio.",
+            "g": "Add 1 to one value, and follow that point's own residual.",
+        },
+    ),
 )
 
 
@@ -398,15 +369,7 @@ def _points():
     return sample.keys, sample.values
 
 
-register(
-    Exercise(
-        name="learned_w",
-        chapter=6,
-        title="What was learned, and why it is sharper",
-        kind="compute",
-        judge=_judge_learned,
-    )
-)
+exercise("learned_w", "What was learned, and why it is sharper", "compute", judge=_judge_learned)
 
 
 # 6.6 A pooling of your own -----------------------------------------------------------------------
@@ -550,13 +513,4 @@ def _check_new(model):
     return None
 
 
-register(
-    Exercise(
-        name="own_pooling",
-        chapter=6,
-        title="A pooling of your own",
-        kind="design",
-        judge=_judge_pooling,
-        seconds=30,
-    )
-)
+exercise("own_pooling", "A pooling of your own", "design", judge=_judge_pooling, seconds=30)

@@ -7,9 +7,11 @@ import numpy as np
 from ..attention import masked_softmax, nadaraya_watson
 from ..positions import causal_mask, positional_scores
 from .compare import Difference, detached
-from .engine import Exercise, register, slips
+from .engine import exercises_of, slips
 from .limits import AnswerError
 from .parts import claims_with_numbers
+
+exercise = exercises_of(7)
 
 # 7.1 A row by hand -------------------------------------------------------------------------------
 
@@ -53,17 +55,14 @@ _ROW_SLIPS = {
     ),
 }
 
-register(
-    Exercise(
-        name="row_by_hand",
-        chapter=7,
-        title="A row by hand",
-        kind="compute",
-        reference=_row,
-        returns=("weights", "output"),
-        tolerance=1e-3,
-        mistakes=slips(_ROW_SLIPS, of=_row),
-    )
+exercise(
+    "row_by_hand",
+    "A row by hand",
+    "compute",
+    reference=_row,
+    returns=("weights", "output"),
+    tolerance=1e-3,
+    mistakes=slips(_ROW_SLIPS, of=_row),
 )
 
 
@@ -72,7 +71,7 @@ register(
 
 def _on_sphere(rng, count, d):
     points = rng.normal(size=(count, d))
-    return (points / np.linalg.norm(points, axis=1, keepdims=True)).tolist()
+    return points / np.linalg.norm(points, axis=1, keepdims=True)
 
 
 def _shares(kernel):
@@ -106,32 +105,25 @@ _SPHERE_SLIPS = {
     "The scores are normalised as they are. The kernel is exp of the score.": {"softmax": _shares},
 }
 
-register(
-    Exercise(
-        name="sphere_weights",
-        chapter=7,
-        title="Distance on the sphere is a dot product",
-        kind="derive",
-        reference=lambda queries, keys, sigma: nadaraya_watson(
-            queries, keys, np.zeros(len(keys)), sigma=sigma
-        )[1],
-        cases=[
-            {"queries": [[1, 0]], "keys": [[0.6, 0.8], [0, 1], [0.8, -0.6]], "sigma": 0.6},
-            {
-                "queries": [[0, 0, 1], [1 / 3, 2 / 3, 2 / 3]],
-                "keys": [[2 / 3, 1 / 3, 2 / 3], [0, 0.6, 0.8], [1, 0, 0], [0, -0.8, 0.6]],
-                "sigma": 1.5,
-            },
-            {"queries": [[0.6, 0.8]], "keys": [[0.8, 0.6], [0, 1], [-1, 0]], "sigma": 0.02},
-        ],
-        draw=lambda rng: {
-            "queries": _on_sphere(rng, 3, 4),
-            "keys": _on_sphere(rng, 5, 4),
-            "sigma": float(rng.uniform(0.3, 2)),
-        },
-        mistakes=slips(_SPHERE_SLIPS, of=_sphere),
-        picture="matrix",
-    )
+exercise(
+    "sphere_weights",
+    "Distance on the sphere is a dot product",
+    "derive",
+    reference=lambda queries, keys, sigma: nadaraya_watson(
+        queries, keys, np.zeros(len(keys)), sigma=sigma
+    )[1],
+    cases=[
+        ([[1, 0]], [[0.6, 0.8], [0, 1], [0.8, -0.6]], 0.6),
+        (
+            [[0, 0, 1], [1 / 3, 2 / 3, 2 / 3]],
+            [[2 / 3, 1 / 3, 2 / 3], [0, 0.6, 0.8], [1, 0, 0], [0, -0.8, 0.6]],
+            1.5,
+        ),
+        ([[0.6, 0.8]], [[0.8, 0.6], [0, 1], [-1, 0]], 0.02),
+    ],
+    draw=lambda rng: (_on_sphere(rng, 3, 4), _on_sphere(rng, 5, 4), rng.uniform(0.3, 2)),
+    mistakes=slips(_SPHERE_SLIPS, of=_sphere),
+    picture="matrix",
 )
 
 
@@ -208,45 +200,37 @@ _ATTENTION_SLIPS = {
 def _draw_attention(rng):
     mask = rng.uniform(size=(4, 5)) < 0.6
     mask[0], mask[1] = False, True
-    return {
-        "queries": rng.normal(size=(4, 3)).tolist(),
-        "keys": rng.normal(size=(5, 3)).tolist(),
-        "values": rng.normal(size=(5, 2)).tolist(),
-        "mask": mask.tolist(),
-    }
+    return *(rng.normal(size=shape) for shape in ((4, 3), (5, 3), (5, 2))), mask
 
 
-register(
-    Exercise(
-        name="masked_attention",
-        chapter=7,
-        title="Masked attention from scratch",
-        kind="implement",
-        reference=_masked_attention,
-        returns=("outputs", "weights"),
-        cases=[
-            {
-                "queries": [[1, 0], [0, 2]],
-                "keys": [[1, 1], [0, 2], [-1, 1]],
-                "values": [[1], [2], [4]],
-                "mask": [[True, True, False], [False, True, True]],
-            },
-            {
-                "queries": [[30, 0, 20], [1, 2, -1]],
-                "keys": [[40, 1, 30], [41, 2, 29], [40, 0, 30]],
-                "values": [[1, 0], [0, 1], [3, 3]],
-                "mask": [[True, False, True], [True, True, True]],
-            },
-            {
-                "queries": [[1, 1], [2, 0], [0, 1]],
-                "keys": [[1, 0], [0, 1]],
-                "values": [[5], [-3]],
-                "mask": [[True, True], [False, False], [True, False]],
-            },
-        ],
-        draw=_draw_attention,
-        mistakes=slips(_ATTENTION_SLIPS, of=_attend, either=_EMPTY),
-    )
+exercise(
+    "masked_attention",
+    "Masked attention from scratch",
+    "implement",
+    reference=_masked_attention,
+    returns=("outputs", "weights"),
+    cases=[
+        (
+            [[1, 0], [0, 2]],
+            [[1, 1], [0, 2], [-1, 1]],
+            [[1], [2], [4]],
+            [[True, True, False], [False, True, True]],
+        ),
+        (
+            [[30, 0, 20], [1, 2, -1]],
+            [[40, 1, 30], [41, 2, 29], [40, 0, 30]],
+            [[1, 0], [0, 1], [3, 3]],
+            [[True, False, True], [True, True, True]],
+        ),
+        (
+            [[1, 1], [2, 0], [0, 1]],
+            [[1, 0], [0, 1]],
+            [[5], [-3]],
+            [[True, True], [False, False], [True, False]],
+        ),
+    ],
+    draw=_draw_attention,
+    mistakes=slips(_ATTENTION_SLIPS, of=_attend, either=_EMPTY),
 )
 
 
@@ -333,15 +317,7 @@ def _unequal(new, keys_plus, lengths, bias):
     )
 
 
-register(
-    Exercise(
-        name="equal_norms",
-        chapter=7,
-        title="Two more coordinates make it Gaussian",
-        kind="derive",
-        judge=_judge_norms,
-    )
-)
+exercise("equal_norms", "Two more coordinates make it Gaussian", "derive", judge=_judge_norms)
 
 
 # 7.5 Why the root of d ---------------------------------------------------------------------------
@@ -379,25 +355,14 @@ _SCALE_SLIPS = {
     },
 }
 
-register(
-    Exercise(
-        name="score_scale",
-        chapter=7,
-        title="Why the root of d",
-        kind="compute",
-        reference=_scale,
-        cases=[
-            {"d": 9, "query_sd": 1.0, "key_sd": 2.0},
-            {"d": 64, "query_sd": 3.0, "key_sd": 0.5},
-            {"d": 5, "query_sd": 0.4, "key_sd": 0.7},
-        ],
-        draw=lambda rng: {
-            "d": int(rng.integers(2, 200)),
-            "query_sd": float(rng.uniform(0.2, 3)),
-            "key_sd": float(rng.uniform(0.2, 3)),
-        },
-        mistakes=slips(_SCALE_SLIPS, of=_scale),
-    )
+exercise(
+    "score_scale",
+    "Why the root of d",
+    "compute",
+    reference=_scale,
+    cases=[(9, 1.0, 2.0), (64, 3.0, 0.5), (5, 0.4, 0.7)],
+    draw=lambda rng: (rng.integers(2, 200), rng.uniform(0.2, 3), rng.uniform(0.2, 3)),
+    mistakes=slips(_SCALE_SLIPS, of=_scale),
 )
 
 
@@ -427,28 +392,25 @@ def _order_numbers():
     }
 
 
-register(
-    Exercise(
-        name="token_order",
-        chapter=7,
-        title="What the order of the tokens does",
-        kind="explain",
-        judge=claims_with_numbers(
-            {"a": True, "b": True, "c": False, "d": True, "e": True, "f": False, "g": False},
-            _order_numbers,
-            "Build a tiny sentence and try: permute the tokens, look which outputs change. Ask of "
-            "each score which positions it can see.",
-            {
-                "a": "Subtract layer(tokens)[order] from layer(tokens[order]); the largest size.",
-                "b": "Subtract the outputs of tokens 0 and 4; the largest size.",
-                "c": "As in a, with the mask causal in both; the largest size.",
-                "d": "Change tokens 1 to 5 and compare output 0 before and after.",
-                "e": "Subtract the outputs of tokens 0 and 4 with bias=nearby; the largest size.",
-                "f": "Divide the factor for i − 1 by the factor for i + 1.",
-                "g": "Multiply out, and count the terms with content and position in them.",
-            },
-        ),
-    )
+exercise(
+    "token_order",
+    "What the order of the tokens does",
+    "explain",
+    judge=claims_with_numbers(
+        {"a": True, "b": True, "c": False, "d": True, "e": True, "f": False, "g": False},
+        _order_numbers,
+        "Build a tiny sentence and try: permute the tokens, look which outputs change. Ask of "
+        "each score which positions it can see.",
+        {
+            "a": "Subtract layer(tokens)[order] from layer(tokens[order]); the largest size.",
+            "b": "Subtract the outputs of tokens 0 and 4; the largest size.",
+            "c": "As in a, with the mask causal in both; the largest size.",
+            "d": "Change tokens 1 to 5 and compare output 0 before and after.",
+            "e": "Subtract the outputs of tokens 0 and 4 with bias=nearby; the largest size.",
+            "f": "Divide the factor for i − 1 by the factor for i + 1.",
+            "g": "Multiply out, and count the terms with content and position in them.",
+        },
+    ),
 )
 
 
@@ -522,32 +484,28 @@ _HEADS_SLIPS = {
 
 
 def _draw_heads(rng):
-    shapes = {"tokens": (4, 4), "W_q": (2, 4, 3), "W_k": (2, 4, 3)}
-    shapes |= {"W_v": (2, 4, 2), "W_o": (2, 2, 4)}
-    return {name: rng.normal(size=shape).round(2).tolist() for name, shape in shapes.items()}
+    shapes = (4, 4), (2, 4, 3), (2, 4, 3), (2, 4, 2), (2, 2, 4)  # tokens, then W_q to W_o
+    return tuple(rng.normal(size=shape).round(2) for shape in shapes)
 
 
-register(
-    Exercise(
-        name="sum_of_heads",
-        chapter=7,
-        title="Several heads are a sum of smoothers",
-        kind="implement",
-        reference=_sum_of_heads,
-        cases=[
-            {
-                "tokens": [[1, 0], [0, 1]],
-                "W_q": [[[1], [2]], [[0], [1]]],
-                "W_k": [[[1], [0]], [[-1], [1]]],
-                "W_v": [[[1], [3]], [[2], [0]]],
-                "W_o": [[[1, 0]], [[1, 2]]],
-            },
-            _draw_heads(np.random.default_rng(0)),
-        ],
-        draw=_draw_heads,
-        mistakes=slips(_HEADS_SLIPS, of=_sum_of_heads),
-        picture="matrix",
-    )
+exercise(
+    "sum_of_heads",
+    "Several heads are a sum of smoothers",
+    "implement",
+    reference=_sum_of_heads,
+    cases=[
+        (
+            [[1, 0], [0, 1]],
+            [[[1], [2]], [[0], [1]]],
+            [[[1], [0]], [[-1], [1]]],
+            [[[1], [3]], [[2], [0]]],
+            [[[1, 0]], [[1, 2]]],
+        ),
+        _draw_heads(np.random.default_rng(0)),
+    ],
+    draw=_draw_heads,
+    mistakes=slips(_HEADS_SLIPS, of=_sum_of_heads),
+    picture="matrix",
 )
 
 
@@ -600,12 +558,4 @@ def _not_back(weights):
     return f"token {i} listens most to token {top}, with a share of {weights[i, top]:.3f}."
 
 
-register(
-    Exercise(
-        name="look_back",
-        chapter=7,
-        title="A head that looks back",
-        kind="design",
-        judge=_judge_look_back,
-    )
-)
+exercise("look_back", "A head that looks back", "design", judge=_judge_look_back)

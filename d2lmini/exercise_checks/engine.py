@@ -152,6 +152,29 @@ def register(exercise: Exercise) -> Exercise:
     return exercise
 
 
+def exercises_of(chapter: int) -> Callable[..., Exercise]:
+    """What a chapter's module makes its exercises with: Exercise without ``chapter``, registered.
+
+    Each case, and what ``draw`` gives, is a tuple: the arguments in the order of the reference's.
+    """
+
+    def exercise(name: str, title: str, kind: str, **more: Any) -> Exercise:
+        if "cases" in more:
+            parameters = inspect.signature(more["reference"]).parameters.values()
+            names = [p.name for p in parameters if p.default is p.empty and p.kind != p.VAR_KEYWORD]
+            more["cases"] = [_by_name(names, case) for case in more["cases"]]
+            if draw := more.get("draw"):
+                more["draw"] = lambda rng: _by_name(names, draw(rng))
+        return register(Exercise(name, chapter, title, kind, **more))
+
+    return exercise
+
+
+def _by_name(names: Sequence[str], case: tuple) -> dict[str, Any]:
+    plain = [value.tolist() if hasattr(value, "tolist") else value for value in case]
+    return dict(zip(names, plain, strict=True))
+
+
 def find(name: str) -> Exercise:
     """The exercise of that name. Raises ValueError with near names when there is none."""
     import difflib
