@@ -32,24 +32,21 @@ def _first_alone(values, weights):
 
 
 _AVERAGE_SLIPS = {
-    "That is the weighted sum. What must the weights add up to?": {
-        "total": lambda values, votes: 1.0
-    },
-    "Divided by the number of values; divide by what the weights add up to.": {
-        "total": lambda values, votes: len(values)
-    },
+    "That is the weighted sum. What must the weights add up to?":
+        {"total": lambda values, votes: 1.0},
+    "Divided by the number of values; divide by what the weights add up to.":
+        {"total": lambda values, votes: len(values)},
     "That is the plain mean: the weights have no part in it.": {"vote": np.ones_like},
     "Divided by the sum of the values: that is a mean of the weights. Which of the two is to be "
     "averaged?": {"total": lambda values, votes: np.sum(values)},
-    "The decimals are cut off: // divides and drops what is left over, / does not.": {
-        "divide": np.floor_divide
-    },
+    "The decimals are cut off: // divides and drops what is left over, / does not.":
+        {"divide": np.floor_divide},
     "That is the sum of the values. In a / b, a is divided by b alone: which two sums are to be "
     "divided by each other?": _each_by_itself,
     "Only the first value has come in. Does the return stand inside the loop?": _first_alone,
-    "There is an exponential of the weights in it. They are weights as they stand: divide by "
-    "their sum, and by nothing else.": {"vote": np.exp},
-}
+    "There is an exponential of the weights in it. They are weights as they stand: divide by their "
+    "sum, and by nothing else.": {"vote": np.exp},
+}  # fmt: skip
 
 exercise(
     "weighted_average",
@@ -81,28 +78,26 @@ def _one_key_each(queries, keys, values):
 
 
 _POOLING_SLIPS = {
-    "Every weight is 1/m. Each query divides its attention among the keys: how many are there?": {
-        "share": lambda m, n: 1 / m
-    },
+    "Every weight is 1/m. Each query divides its attention among the keys: how many are there?":
+        {"share": lambda m, n: 1 / m},
     "The estimates are right, but the weights are 1/m each. They must give these estimates as "
-    "weights @ values; then each row sums to 1.": {
-        "share": lambda m, n: 1 / m,
-        "estimates": lambda queries, keys, values: np.full(len(queries), np.mean(values)),
-    },
+    "weights @ values; then each row sums to 1.":
+        {
+            "share": lambda m, n: 1 / m,
+            "estimates": lambda queries, keys, values: np.full(len(queries), np.mean(values)),
+        },
     "Every weight is 1, so each estimate is the sum of the values. The weights of one query must "
     "sum to 1.": {"share": lambda m, n: 1.0},
-    "The estimates are the mean of the keys, that is, of places. What was measured there stands "
-    "in the values.": {
-        "estimates": lambda queries, keys, values: np.full(len(queries), np.mean(keys))
-    },
-    "The estimates are the queries themselves. The answer is made of the values.": {
-        "estimates": lambda queries, keys, values: queries
-    },
+    "The estimates are the mean of the keys, that is, of places. What was measured there stands in "
+    "the values.":
+        {"estimates": lambda queries, keys, values: np.full(len(queries), np.mean(keys))},
+    "The estimates are the queries themselves. The answer is made of the values.":
+        {"estimates": lambda queries, keys, values: queries},
     "All weights are 0: a share such as 1/3 was cut off to a whole number. Look for // or for an "
     "array of integers.": {"share": lambda m, n: 0.0},
     "Each query takes the value of one key. Attention that does not look spreads its weight over "
     "all of them.": _one_key_each,
-}
+}  # fmt: skip
 
 exercise(
     "average_pooling",
@@ -154,12 +149,12 @@ _CONSTANTS_SLIPS = {
         "(1.4)?": 5,
         "the size is right. No constant is below the smallest loss.": -25,
         "125 is right for the sum of the squares; the loss is their mean.": 125,
-        "147 is the whole loss of the second constant. By how much does it exceed the "
-        "smallest?": 147,
+        "147 is the whole loss of the second constant. By how much does it exceed the smallest?":
+            147,
         "0 would mean that both constants are the same.": 0,
         "122 is the smallest loss itself. By how much does the other constant exceed it?": 122,
     },
-}
+}  # fmt: skip
 
 exercise(
     "best_constants",

@@ -35,28 +35,26 @@ _HAND_SLIPS = {
         "you took the distance where the score has its square. The key at distance 2 loses four "
         "halvings, not two.": _shares([2, 4, 1]),
         "these belong to σ = 1. Here σ is 1/√(2 ln 2).": _shares(np.exp(-_SQUARED / 2)),
-        "you divided by σ where the score divides by σ².": _shares(
-            np.exp(-_SQUARED * np.sqrt(np.log(2) / 2))
-        ),
-        "these belong to σ = 1/(2 ln 2): the root is missing.": _shares(
-            np.exp(-_SQUARED / 2 * (2 * np.log(2)) ** 2)
-        ),
-        "equal weights are those of chapter 1. Is there x_i under the sum, where x_j "
-        "belongs?": np.full(3, 1 / 3),
+        "you divided by σ where the score divides by σ².":
+            _shares(np.exp(-_SQUARED * np.sqrt(np.log(2) / 2))),
+        "these belong to σ = 1/(2 ln 2): the root is missing.":
+            _shares(np.exp(-_SQUARED / 2 * (2 * np.log(2)) ** 2)),
+        "equal weights are those of chapter 1. Is there x_i under the sum, where x_j belongs?":
+            np.full(3, 1 / 3),
         "the scores were divided by their sum without an exponential, so the farthest key counts "
         "most.": _shares(_SQUARED),
         "the key at 5 has a vote, too: small is not nothing.": _shares([1, 2, 0]),
         "right, but sorted. The order is that of the keys 2, 3, 5.": _shares([16, 8, 1]),
     },
     "estimate": {
-        "that is the weighted mean of the keys. Average what was measured there.": _shares(_VOTES)
-        @ _KEYS,
+        "that is the weighted mean of the keys. Average what was measured there.":
+            _shares(_VOTES) @ _KEYS,
         "that is the plain mean of the values.": _VALUES.mean(),
         "the votes were used, before they were divided by their sum.": _VOTES @ _VALUES / 16,
         "divided by 3 once more. The weights sum to 1, so nothing is left to divide by.": 2.8,
         "that is the value of the nearest key alone.": 5,
     },
-}
+}  # fmt: skip
 
 exercise(
     "weights_by_hand",
@@ -111,43 +109,36 @@ def _however_sorted(answer):
 _PAIRED = [10 + side * distance for distance in range(10, 0, -1) for side in (1, -1)]
 
 _VOTE_SLIPS = {
-    "The right keys vote, each with weight 1. What must a row of weights sum to?": {
-        "share": lambda n, k: 1.0
-    },
-    "The right keys vote, each with 1/n. Among how many voters is the 1 divided?": {
-        "share": lambda n, k: 1 / n
-    },
+    "The right keys vote, each with weight 1. What must a row of weights sum to?":
+        {"share": lambda n, k: 1.0},
+    "The right keys vote, each with 1/n. Among how many voters is the 1 divided?":
+        {"share": lambda n, k: 1 / n},
     "argsort gives the keys in order of distance: its first k entries are the numbers of the "
-    "voters. You compared these numbers with k, as if they were ranks.": _however_sorted(
-        _ranks_taken_for_voters
-    ),
-    "Right but for ties: of two keys equally near, the one that comes first in keys "
-    "votes.": _later_of_tied,
+    "voters. You compared these numbers with k, as if they were ranks.":
+        _however_sorted(_ranks_taken_for_voters),
+    "Right but for ties: of two keys equally near, the one that comes first in keys votes.":
+        _later_of_tied,
     "Right but for ties: where two keys are equally near and one place is left, both have a vote "
     "here. The one that comes first in keys gets it.": partial(_all_tied, shared=True),
     "Right but for ties: where two keys are equally near and one place is left, both have 1/k "
     "here, and the row sums to more than 1.": partial(_all_tied, shared=False),
-    "A key far to the right of the query counts as near here: the difference is negative there. "
-    "A distance has no sign.": {"by": np.positive},
-    "A key far to the left of the query counts as near here: the difference is negative there. "
-    "A distance has no sign.": {"by": np.negative},
-    "These are the k farthest keys. Sorting puts the smallest first.": [
-        {"by": lambda difference: -np.abs(difference)},
-        {"voters": lambda k: slice(-k, None)},
-    ],
-    "The nearest key itself is left out: the first entry of an argsort is entry 0.": {
-        "voters": lambda k: slice(1, k + 1)
-    },
-    "The keys were sorted, so the weights stand in other columns. Column j belongs to the key "
-    "that came as number j.": _however_sorted(_keys_sorted),
-    "The votes are 0: an array of integers cuts 1/k off to 0, and so does 1 // k.": {
-        "share": lambda n, k: 1 // k
-    },
+    "A key far to the right of the query counts as near here: the difference is negative there. A "
+    "distance has no sign.": {"by": np.positive},
+    "A key far to the left of the query counts as near here: the difference is negative there. A "
+    "distance has no sign.": {"by": np.negative},
+    "These are the k farthest keys. Sorting puts the smallest first.":
+        [{"by": lambda difference: -np.abs(difference)}, {"voters": lambda k: slice(-k, None)}],
+    "The nearest key itself is left out: the first entry of an argsort is entry 0.":
+        {"voters": lambda k: slice(1, k + 1)},
+    "The keys were sorted, so the weights stand in other columns. Column j belongs to the key that "
+    "came as number j.": _however_sorted(_keys_sorted),
+    "The votes are 0: an array of integers cuts 1/k off to 0, and so does 1 // k.":
+        {"share": lambda n, k: 1 // k},
     "Right but for ties among many keys: np.argsort does not keep equal entries in their order "
     "unless its argument `kind` asks for it.": partial(_votes, kind=None),
     "Here each key picks its k nearest queries. Turn it round: each query picks among the keys, "
     "along axis 1.": _however_sorted(_turned_round),
-}
+}  # fmt: skip
 
 exercise(
     "neighbour_votes",
@@ -203,53 +194,45 @@ def _smooth(
 _SCORE_SLIPS = {
     "The scores are divided by σ. With σ = 1 this makes no difference; in general the distance is "
     "divided by σ before it is squared.": {"score": lambda gap, sigma: -(gap**2) / (2 * sigma)},
-    "The ½ in the score is missing: you smooth with a bandwidth that is too small by √2.": {
-        "score": lambda gap, sigma: -((gap / sigma) ** 2)
-    },
-    "The distance is multiplied by σ. A larger σ must let a query look farther, so divide.": {
-        "score": lambda gap, sigma: -((gap * sigma) ** 2) / 2
-    },
-    "σ has no part in the weights: they are those of σ = 1, whatever σ is.": {
-        "score": lambda gap, sigma: -(gap**2) / 2
-    },
-    "The scores fall with the distance itself. The Gaussian's fall with its square, halved.": {
-        "score": lambda gap, sigma: -np.abs(gap) / sigma
-    },
-    "The minus sign is missing: here far keys count more than near ones.": {
-        "score": lambda gap, sigma: (gap / sigma) ** 2 / 2
-    },
-}
+    "The ½ in the score is missing: you smooth with a bandwidth that is too small by √2.":
+        {"score": lambda gap, sigma: -((gap / sigma) ** 2)},
+    "The distance is multiplied by σ. A larger σ must let a query look farther, so divide.":
+        {"score": lambda gap, sigma: -((gap * sigma) ** 2) / 2},
+    "σ has no part in the weights: they are those of σ = 1, whatever σ is.":
+        {"score": lambda gap, sigma: -(gap**2) / 2},
+    "The scores fall with the distance itself. The Gaussian's fall with its square, halved.":
+        {"score": lambda gap, sigma: -np.abs(gap) / sigma},
+    "The minus sign is missing: here far keys count more than near ones.":
+        {"score": lambda gap, sigma: (gap / sigma) ** 2 / 2},
+}  # fmt: skip
 _SMOOTH_SLIPS = {
-    "Right where the votes are large enough. In the other cases every vote of a query rounds to "
-    "0, and 0/0 is NaN. Take something away from the scores, before exp.": {"peak": _no_peak},
-    "You subtract the largest score of the whole array. A query far from every key still has "
-    "votes that all round to 0: each row needs its own maximum.": {"peak": np.max},
+    "Right where the votes are large enough. In the other cases every vote of a query rounds to 0, "
+    "and 0/0 is NaN. Take something away from the scores, before exp.": {"peak": _no_peak},
+    "You subtract the largest score of the whole array. A query far from every key still has votes "
+    "that all round to 0: each row needs its own maximum.": {"peak": np.max},
     "You subtract the largest score of each column. Within a row these are different numbers, and "
     "that changes the weights: take the maximum of each row, axis 1.": {"peak": _column_peak},
-    "All weights together sum to 1. Each query has a row of its own: sum along axis 1 and keep "
-    "the shape (m, 1).": {"peak": np.max, "axis": None},
+    "All weights together sum to 1. Each query has a row of its own: sum along axis 1 and keep the "
+    "shape (m, 1).": {"peak": np.max, "axis": None},
     "The square is missing: without it a key on one side of the query has a positive score, and "
-    "the farther away it is, the more it counts.": {
-        "score": lambda gap, sigma: -gap / (2 * sigma**2)
-    },
-    "The far queries get 0: the NaN is covered up, not avoided. An estimate exists, and it is "
-    "that of the nearest key. Keep the votes from rounding to 0.": {
-        "peak": _no_peak,
-        "mend": np.nan_to_num,
-    },
+    "the farther away it is, the more it counts.":
+        {"score": lambda gap, sigma: -gap / (2 * sigma**2)},
+    "The far queries get 0: the NaN is covered up, not avoided. An estimate exists, and it is that "
+    "of the nearest key. Keep the votes from rounding to 0.":
+        {"peak": _no_peak, "mend": np.nan_to_num},
     "Where all votes round to 0 you give every key 1/n. Far away the nearest key wins: keep the "
-    "votes from rounding to 0 instead.": {
-        "peak": _no_peak,
-        "mend": lambda weights: np.nan_to_num(weights, nan=1 / weights.shape[1]),
-    },
-    "Each column sums to 1, the rows do not: normalise over the keys, axis 1.": [
-        {"peak": peak, "axis": 0} for peak in (_no_peak, _row_peak, _column_peak)
-    ],
-    "The exponential is missing: divided by their sum, the scores themselves give the farthest "
-    "key the most weight.": {"kernel": np.positive, "peak": _no_peak},
-    "Every weight is 1/n: the sum in the denominator must run over all keys, x_j, not repeat "
-    "x_i.": {"score": lambda gap, sigma: np.zeros_like(gap)},
-}
+    "votes from rounding to 0 instead.":
+        {
+            "peak": _no_peak,
+            "mend": lambda weights: np.nan_to_num(weights, nan=1 / weights.shape[1]),
+        },
+    "Each column sums to 1, the rows do not: normalise over the keys, axis 1.":
+        [{"peak": peak, "axis": 0} for peak in (_no_peak, _row_peak, _column_peak)],
+    "The exponential is missing: divided by their sum, the scores themselves give the farthest key "
+    "the most weight.": {"kernel": np.positive, "peak": _no_peak},
+    "Every weight is 1/n: the sum in the denominator must run over all keys, x_j, not repeat x_i.":
+        {"score": lambda gap, sigma: np.zeros_like(gap)},
+}  # fmt: skip
 
 exercise(
     "stable_smoother",
@@ -312,43 +295,44 @@ def _local_constants(values, votes, squared=_mean, absolute=_median):
 
 
 _CONSTANTS_SLIPS = {
-    "These are chapter 1's mean and median: the votes K_i have no part in them.": {
-        "squared": lambda values, votes: np.mean(values),
-        "absolute": lambda values, votes: np.median(values),
-    },
-    "The two constants are exchanged: first the one for squared errors.": {
-        "squared": _median,
-        "absolute": _mean,
-    },
+    "These are chapter 1's mean and median: the votes K_i have no part in them.":
+        {
+            "squared": lambda values, votes: np.mean(values),
+            "absolute": lambda values, votes: np.median(values),
+        },
+    "The two constants are exchanged: first the one for squared errors.":
+        {"squared": _median, "absolute": _mean},
     "The second is right. The first would be right if the votes summed to 1, and nobody says that "
     "they do.": {"squared": lambda values, votes: np.sum(votes * values)},
-    "The second is right. In the first, divide by the sum of the votes, not by their number.": {
-        "squared": lambda values, votes: np.mean(votes * values)
-    },
+    "The second is right. In the first, divide by the sum of the votes, not by their number.":
+        {"squared": lambda values, votes: np.mean(votes * values)},
     "The first is right. The second is the plain median: a value with five votes must count five "
     "times.": {"absolute": lambda values, votes: np.median(values)},
     "The first is right. For the second do not multiply votes and values: c must lie among the "
-    "values. Ask which share of the votes lies below c.": {
-        "absolute": lambda values, votes: np.median(votes * values)
-    },
+    "values. Ask which share of the votes lies below c.":
+        {"absolute": lambda values, votes: np.median(votes * values)},
     "The first is right. For the second the values were sorted and lost their votes: each vote "
-    "must move with its value.": [
-        {"absolute": lambda values, votes: _reached(np.sort(values), np.sort(votes))},
-        {"absolute": lambda values, votes: _reached(np.sort(values), votes)},
-    ],
+    "must move with its value.":
+        [
+            {"absolute": lambda values, votes: _reached(np.sort(values), np.sort(votes))},
+            {"absolute": lambda values, votes: _reached(np.sort(values), votes)},
+        ],
     "The first is right. For the second the votes were added up in the order of the list: go "
     "through the values in ascending order.": {"absolute": _reached},
-    "The first is right. The second is the value with the most votes; what counts is where half "
-    "of all votes is reached.": {"absolute": lambda values, votes: values[np.argmax(votes)]},
+    "The first is right. The second is the value with the most votes; what counts is where half of "
+    "all votes is reached.": {"absolute": lambda values, votes: values[np.argmax(votes)]},
     "The first is right. The second stops where the running sum reaches ½. The votes need not sum "
     "to 1: half of what is it?": {"absolute": _beyond_one_half},
     "The first is right. The second is a place in the sorted list; asked is the value that stands "
-    "there.": {
-        "absolute": lambda values, votes: np.searchsorted(np.sort(values), _median(values, votes))
-    },
+    "there.":
+        {
+            "absolute": lambda values, votes: np.searchsorted(
+                np.sort(values), _median(values, votes)
+            )
+        },
     "The first is right. The second lies between two values, by interpolation. The slope of the "
     "loss changes its sign at a value: which?": {"absolute": _between},
-}
+}  # fmt: skip
 
 exercise(
     "local_constants",

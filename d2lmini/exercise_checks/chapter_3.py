@@ -56,39 +56,33 @@ def _of_keys(queries, keys, values, sigma):
 _WINDOW_SLIPS = {
     "Right wherever there is a key. An empty window gives 0 in your answer: that is a claim about "
     "f which no data support. It has no estimate.": {"empty": _zero},
-    "Right wherever there is a key. An empty window gives the nearest value in your answer, "
-    "though the window does not reach it. It has no estimate.": {"empty": _nearest},
+    "Right wherever there is a key. An empty window gives the nearest value in your answer, though "
+    "the window does not reach it. It has no estimate.": {"empty": _nearest},
     "Right wherever there is a key. An empty window gives the mean of all values in your answer, "
-    "though it sees none of them. It has no estimate.": {
-        "empty": lambda queries, keys, values: values.mean()
-    },
+    "though it sees none of them. It has no estimate.":
+        {"empty": lambda queries, keys, values: values.mean()},
     "A key exactly at the edge of the window is lost: the boxcar of chapter 3 is 1 for |u| ≤ 1, "
     "the edge included.": {"votes": lambda gap, sigma: np.abs(gap) < sigma},
-    "The window has the same width for every σ: the distance was not divided by σ.": {
-        "votes": lambda gap, sigma: np.abs(gap) <= 1
-    },
-    "A squared distance was compared with σ. Compare a distance with σ, or a square with a "
-    "square.": {"votes": lambda gap, sigma: gap**2 <= sigma},
-    "The window is half as wide as it should be: it reaches σ to each side.": {
-        "votes": lambda gap, sigma: np.abs(gap) <= sigma / 2
-    },
+    "The window has the same width for every σ: the distance was not divided by σ.":
+        {"votes": lambda gap, sigma: np.abs(gap) <= 1},
+    "A squared distance was compared with σ. Compare a distance with σ, or a square with a square.":
+        {"votes": lambda gap, sigma: gap**2 <= sigma},
+    "The window is half as wide as it should be: it reaches σ to each side.":
+        {"votes": lambda gap, sigma: np.abs(gap) <= sigma / 2},
     "The sum over the window was divided by n, the number of all keys. Divide by what the window "
-    "holds, so that the weights of a query sum to 1.": [
-        {"divisor": lambda total, n: n, "empty": empty} for empty in (_zero, _nothing)
-    ],
-    "These are sums over the window. An average divides by the number of keys in it.": [
-        {"divisor": lambda total, n: 1, "empty": empty} for empty in (_zero, _nothing)
-    ],
+    "holds, so that the weights of a query sum to 1.":
+        [{"divisor": lambda total, n: n, "empty": empty} for empty in (_zero, _nothing)],
+    "These are sums over the window. An average divides by the number of keys in it.":
+        [{"divisor": lambda total, n: 1, "empty": empty} for empty in (_zero, _nothing)],
     "Every key to the right of a query is seen, however far away: the difference is negative "
     "there. A distance has no sign.": {"votes": lambda gap, sigma: gap <= sigma},
-    "Every key to the left of a query is seen, however far away: the difference is negative "
-    "there. A distance has no sign.": {"votes": lambda gap, sigma: -gap <= sigma},
+    "Every key to the left of a query is seen, however far away: the difference is negative there. "
+    "A distance has no sign.": {"votes": lambda gap, sigma: -gap <= sigma},
     "These are averages of the keys, that is, of places. Average the values.": _of_keys,
-    "Keys outside the window still have a weight: the exponential of a mask of 0 and 1 is 1 and "
-    "e. A hidden key has the score log 0.": {
-        "votes": lambda gap, sigma: np.exp(1.0 * (np.abs(gap) <= sigma))
-    },
-}
+    "Keys outside the window still have a weight: the exponential of a mask of 0 and 1 is 1 and e. "
+    "A hidden key has the score log 0.":
+        {"votes": lambda gap, sigma: np.exp(1.0 * (np.abs(gap) <= sigma))},
+}  # fmt: skip
 
 
 def _drawn_window(rng):
@@ -127,8 +121,8 @@ def _widths(boxcar=1 / 3, cosine=1 - 8 / pi**2, quartic=1 / 7, laplace=2.0):
 
 
 _WIDTHS_SLIPS = {
-    "Those are the spreads that the width 0.6 gives. Asked is the other direction: solve (3.1) "
-    "for the width.": SPREAD * np.sqrt(_VARIANCE),
+    "Those are the spreads that the width 0.6 gives. Asked is the other direction: solve (3.1) for "
+    "the width.": SPREAD * np.sqrt(_VARIANCE),
     "You divided by the variance of each kernel. The spread is in units of x, and so is the "
     "standard deviation.": SPREAD / _VARIANCE,
     "The standard deviations are those of K as it stands. A kernel must first be divided by its "
@@ -141,13 +135,12 @@ _WIDTHS_SLIPS = {
     "Epanechnikov kernel.": {"quartic": 1 / 5},
     "Three are right; the boxcar is not. 1/12 is the variance of a block of length 1; this one "
     "reaches from −1 to 1.": {"boxcar": 1 / 12},
-    "Three are right; the Laplace kernel is not: it does not end at −1 and 1.": {
-        "laplace": (2 - 5 / e) / (1 - 1 / e)
-    },
+    "Three are right; the Laplace kernel is not: it does not end at −1 and 1.":
+        {"laplace": (2 - 5 / e) / (1 - 1 / e)},
     "These are rounded to two decimals. Give three digits.": np.round(_widths(), 2),
     "That is one width for all. The same width means different spreads: see the table of standard "
     "deviations in chapter 3.": np.full(4, SPREAD),
-}
+}  # fmt: skip
 
 exercise(
     "matched_widths",
@@ -209,51 +202,43 @@ def _sign_of(part):
 
 _PARZEN_SLIPS = {
     "That is the difference of the densities within the classes. A joint density also counts how "
-    "frequent the class is: its prior n_y / n is missing.": {
-        "adds": lambda labels: labels / _size_of_class(labels)
-    },
+    "frequent the class is: its prior n_y / n is missing.":
+        {"adds": lambda labels: labels / _size_of_class(labels)},
     "Both classes have the prior ½ in your answer. The empirical prior of a class is its share of "
     "the points, n_y / n.": {"adds": lambda labels: labels / _size_of_class(labels) / 2},
-    "The difference lacks a factor 1/σ: a window of width σ must integrate to 1.": {
-        "factor": lambda sigma: 1 / sqrt(2 * pi)
-    },
+    "The difference lacks a factor 1/σ: a window of width σ must integrate to 1.":
+        {"factor": lambda sigma: 1 / sqrt(2 * pi)},
     "The signs are right. For densities, each window must integrate to 1: the Gaussian needs its "
     "constant, which does not cancel here.": {"factor": lambda sigma: 1.0},
-    "Each window must integrate to 1: there is a 1/σ, and the integral of the bell itself is "
-    "still missing.": {"factor": lambda sigma: 1 / sigma},
-    "The difference is n times too large: a Parzen estimate is a mean of windows.": {
-        "adds": lambda labels: labels
-    },
-    "The windows are too narrow for their σ: the exponent is −u²/2.": [
-        {"power": 1.0},
-        {"power": 1.0, "second": _vote_at(lambda sigma: sigma / sqrt(2))},
-    ],
+    "Each window must integrate to 1: there is a 1/σ, and the integral of the bell itself is still "
+    "missing.": {"factor": lambda sigma: 1 / sigma},
+    "The difference is n times too large: a Parzen estimate is a mean of windows.":
+        {"adds": lambda labels: labels},
+    "The windows are too narrow for their σ: the exponent is −u²/2.":
+        [{"power": 1.0}, {"power": 1.0, "second": _vote_at(lambda sigma: sigma / sqrt(2))}],
     "In the exponent the squared distance is divided by σ. It is u that is squared, and u is "
     "already divided by σ.": {"width": sqrt, "second": _vote_at(sqrt)},
-    "In the constant of the Gaussian only 2π stands under the root; σ does not.": {
-        "factor": lambda sigma: 1 / sqrt(2 * pi * sigma)
-    },
+    "In the constant of the Gaussian only 2π stands under the root; σ does not.":
+        {"factor": lambda sigma: 1 / sqrt(2 * pi * sigma)},
     "The difference was divided by the number of queries. A Parzen estimate is a mean over the "
     "points.": {"first": _over_queries},
     "The prior n_y / n multiplies a mean over the class; here it multiplies a sum, so the class "
     "size counts twice.": {"adds": lambda labels: labels * _size_of_class(labels) / len(labels)},
-    "Only class 1 is in the difference. The other class has the label −1, not 0.": {
-        "adds": lambda labels: (labels == 1) / len(labels)
-    },
+    "Only class 1 is in the difference. The other class has the label −1, not 0.":
+        {"adds": lambda labels: (labels == 1) / len(labels)},
     "These are the decisions. Give the two quantities themselves, so that you can see that their "
     "signs agree.": {"first": _sign_of(_parzen), "second": _sign_of(_vote)},
     "The first part is the vote again. Before anything is divided by p̂(x), it is a difference of "
     "two densities.": {"first": _vote},
     "The first part is the sum of the joint densities, which is p̂(x). Asked is their difference: "
     "the class −1 enters with a minus.": {"adds": lambda labels: np.abs(labels) / len(labels)},
-    "The vote is given as a sign. Give the estimate itself, a number between −1 and 1.": {
-        "second": _sign_of(_vote)
-    },
+    "The vote is given as a sign. Give the estimate itself, a number between −1 and 1.":
+        {"second": _sign_of(_vote)},
     "The vote is a sum of kernels times labels. Attention weights sum to 1: divide by the sum of "
     "the kernels.": {"second": _weighted_sum},
     "The second part is the difference again. The vote is an average of labels under weights that "
     "sum to 1.": {"second": _parzen},
-}
+}  # fmt: skip
 
 exercise(
     "parzen_and_attention",

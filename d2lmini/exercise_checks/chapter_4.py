@@ -38,34 +38,28 @@ def _numbers(
 _NUMBERS_SLIPS = {
     "Those are the numbers of the kernel values. Attention weights are kernel values divided by "
     "their sum, so that each row sums to 1.": {"H": _kernel},
-    "Those are the numbers for the bandwidth σ²: the library squares σ by itself.": {
-        "H": lambda keys, sigma: _weights(keys, sigma**2)
-    },
+    "Those are the numbers for the bandwidth σ²: the library squares σ by itself.":
+        {"H": lambda keys, sigma: _weights(keys, sigma**2)},
     "The own weights were squared before they were added. The squares belong to the second number "
     "only.": {"degrees": lambda H: np.trace(H**2)},
     "The sum of the squared weights is one over the effective number: with n equal weights it is "
     "1/n, and n keys are heard.": {"effective": lambda H: np.sum(H**2, axis=1)},
     "The squares were added down a column, over the queries. Each query has its own effective "
     "number: add along the row.": {"effective": lambda H: 1 / np.sum(H**2, axis=0)},
-    "One over the largest weight looks at a single key. Formula (4.2) has all of them.": {
-        "effective": lambda H: 1 / H.max(axis=1)
-    },
+    "One over the largest weight looks at a single key. Formula (4.2) has all of them.":
+        {"effective": lambda H: 1 / H.max(axis=1)},
     "That is the exponential of the entropy, another count of keys. The one of (4.2), which "
-    "divides the noise variance, "
-    "has the squares of the weights.": {
-        "effective": lambda H: np.exp(-np.sum(H * np.log(H), axis=1))
-    },
-    "The effective number is one over the sum of squares, without a root.": {
-        "effective": lambda H: np.sqrt(1 / np.sum(H**2, axis=1))
-    },
+    "divides the noise variance, has the squares of the weights.":
+        {"effective": lambda H: np.exp(-np.sum(H * np.log(H), axis=1))},
+    "The effective number is one over the sum of squares, without a root.":
+        {"effective": lambda H: np.sqrt(1 / np.sum(H**2, axis=1))},
     "Each row sums to 1, so the sum of all weights is n whatever σ is. Degrees of freedom are the "
     "weights that points give to themselves.": {"degrees": np.sum},
-    "The own weights were averaged. The degrees of freedom are their sum.": {
-        "degrees": lambda H: np.mean(np.diag(H))
-    },
-    "That is tr(H Hᵀ), which some books call degrees of freedom too. Chapter 4 uses tr(H), the "
-    "sum of the own weights.": {"degrees": lambda H: np.sum(H**2)},
-}
+    "The own weights were averaged. The degrees of freedom are their sum.":
+        {"degrees": lambda H: np.mean(np.diag(H))},
+    "That is tr(H Hᵀ), which some books call degrees of freedom too. Chapter 4 uses tr(H), the sum "
+    "of the own weights.": {"degrees": lambda H: np.sum(H**2)},
+}  # fmt: skip
 
 exercise(
     "effective_numbers",
@@ -147,38 +141,35 @@ def _over_served(scores, values):
 
 _LOO_SLIPS = {
     "That is the training error: each point votes on itself, with the best score of its row. Hide "
-    "the diagonal before you normalise (a score of 0 hides "
-    "nothing).": _lonely_or_not(masked_softmax),
+    "the diagonal before you normalise (a score of 0 hides nothing).":
+        _lonely_or_not(masked_softmax),
     "The own weight is gone, but the weights that remain no longer sum to 1. The diagonal must be "
-    "hidden before the rows are "
-    "normalised.": _lonely_or_not(lambda scores: masked_softmax(scores) * _others(scores)),
+    "hidden before the rows are normalised.":
+        _lonely_or_not(lambda scores: masked_softmax(scores) * _others(scores)),
     "The weights of a row do not sum to 1: the maxima or sums of the rows were lined up with the "
     "columns. Give them the shape (n, 1), as keepdims=True does.": _lonely_or_not(_along_columns),
-    "These are the right squares; (4.5) takes their mean, not their sum.": {
-        "loss": lambda r: np.sum(r**2)
-    },
-    "That is the root of the leave-one-out error. (4.5) has no root.": {
-        "loss": lambda r: np.sqrt(np.mean(r**2))
-    },
-    "The residuals enter (4.5) squared; yours enter with their size.": {
-        "loss": lambda r: np.mean(np.abs(r))
-    },
+    "These are the right squares; (4.5) takes their mean, not their sum.":
+        {"loss": lambda r: np.sum(r**2)},
+    "That is the root of the leave-one-out error. (4.5) has no root.":
+        {"loss": lambda r: np.sqrt(np.mean(r**2))},
+    "The residuals enter (4.5) squared; yours enter with their size.":
+        {"loss": lambda r: np.mean(np.abs(r))},
     "Right while every point has another key in reach. A point without one was left out of the "
-    "average, so that the easy points alone are judged; such a "
-    "bandwidth is not admissible.": _over_served,
+    "average, so that the easy points alone are judged; such a bandwidth is not admissible.":
+        _over_served,
     "Right while every point has another key in reach. A point without one was predicted by 0, "
     "which nothing supports: this bandwidth is not admissible.": {"lonely": None},
-    "Right while every point has another key in reach. A score that is only very low hides "
-    "nothing from a point that has no other: it votes on itself "
-    "again.": {"weights": _own_score_low, "lonely": None},
+    "Right while every point has another key in reach. A score that is only very low hides nothing "
+    "from a point that has no other: it votes on itself again.":
+        {"weights": _own_score_low, "lonely": None},
     "Right while every point has another key in reach. Otherwise the bandwidth is not admissible, "
-    "and a search for the smallest error needs a number for it that is larger than all others; "
-    "NaN compares with nothing.": {"lonely": math.nan},
+    "and a search for the smallest error needs a number for it that is larger than all others; NaN "
+    "compares with nothing.": {"lonely": math.nan},
     "Formula (4.6) is right on paper. Where an own weight rounds to 1 it divides 0 by 0. Remove "
     "the diagonal from the scores instead.": _by_division,
     "A row of very low scores gives 0/0: all exponentials round to 0, although the weights exist. "
     "Subtract the row's maximum first, after the diagonal is hidden.": _lonely_or_not(_plain),
-}
+}  # fmt: skip
 
 _INF = math.inf
 

@@ -33,19 +33,20 @@ def _swapped(offsets, weights):
 _BEND_SLIPS = {
     "Right for the constant. The tilted weights of the line do not sum to 1 yet: divide by their "
     "sum.": {"normalise": lambda tilted: 1.0},
-    "Right for the constant. The line is tilted the wrong way: it takes weight from the side "
-    "to which the keys lean.": {"tilt": lambda d, a: _tilted(d, a, sign=1)},
-    "Right for the constant. The second number is the same, so the weights were not tilted: "
-    "the line has weights of its own.": {"tilt": lambda d, a: a},
-    "Right for the constant. The second number is the variance of the offsets. The line's error "
-    "is its own weighted mean of the values, d squared.": lambda offsets, weights: (
-        weights @ offsets**2,
-        weights @ offsets**2 - (weights @ offsets) ** 2,
-    ),
+    "Right for the constant. The line is tilted the wrong way: it takes weight from the side to "
+    "which the keys lean.": {"tilt": lambda d, a: _tilted(d, a, sign=1)},
+    "Right for the constant. The second number is the same, so the weights were not tilted: the "
+    "line has weights of its own.": {"tilt": lambda d, a: a},
+    "Right for the constant. The second number is the variance of the offsets. The line's error is "
+    "its own weighted mean of the values, d squared.":
+        lambda offsets, weights: (
+            weights @ offsets**2,
+            weights @ offsets**2 - (weights @ offsets) ** 2,
+        ),
     "The numbers are right, but exchanged: first the constant, then the line.": _swapped,
-    "The values are the squares of the offsets. Yours are the offsets themselves: a straight "
-    "line, of which the local line leaves nothing.": {"power": 1},
-}
+    "The values are the squares of the offsets. Yours are the offsets themselves: a straight line, "
+    "of which the local line leaves nothing.": {"power": 1},
+}  # fmt: skip
 
 exercise(
     "bend_errors",
@@ -175,29 +176,25 @@ def _rates(
 
 
 _RATES_SLIPS = {
-    "Right on a line, and the same in every dimension. How many points lie in a window of radius "
-    "σ when the keys have d coordinates?": lambda d: _rates(1),
-    "The best rate is right. The limit still forgets the dimension: the number of keys in a "
-    "window must grow, and that number is of order n σ to a power.": {"limit": lambda d: 1.0},
-    "The numbers are right, but the last two are exchanged: first a, then r.": {
-        "a": lambda d: 4 / (4 + d),
-        "r": lambda d: 1 / (4 + d),
-    },
-    "That is the exponent of the root of the error. Asked is the squared error.": {
-        "r": lambda d: 2 / (4 + d)
-    },
+    "Right on a line, and the same in every dimension. How many points lie in a window of radius σ "
+    "when the keys have d coordinates?": lambda d: _rates(1),
+    "The best rate is right. The limit still forgets the dimension: the number of keys in a window "
+    "must grow, and that number is of order n σ to a power.": {"limit": lambda d: 1.0},
+    "The numbers are right, but the last two are exchanged: first a, then r.":
+        {"a": lambda d: 4 / (4 + d), "r": lambda d: 1 / (4 + d)},
+    "That is the exponent of the root of the error. Asked is the squared error.":
+        {"r": lambda d: 2 / (4 + d)},
     "The sizes are right. σ = n^−a and error ∝ n^−r carry the minus already, so a and r are "
     "positive.": {"a": lambda d: -1 / (4 + d), "r": lambda d: -4 / (4 + d)},
-    "The sizes are right. The error is n^−r, which carries the minus already: r is positive.": {
-        "r": lambda d: -4 / (4 + d)
-    },
-    "You balanced the bias itself, or a bias of order σ. Inside the data it is of order σ², and "
-    "it enters the error squared.": {"a": lambda d: 1 / (2 + d), "r": lambda d: 2 / (2 + d)},
+    "The sizes are right. The error is n^−r, which carries the minus already: r is positive.":
+        {"r": lambda d: -4 / (4 + d)},
+    "You balanced the bias itself, or a bias of order σ. Inside the data it is of order σ², and it "
+    "enters the error squared.": {"a": lambda d: 1 / (2 + d), "r": lambda d: 2 / (2 + d)},
     "You balanced a bias of order σ² with the variance. It is its square that is added to the "
     "variance.": {"a": lambda d: 1 / (2 + d), "r": lambda d: 4 / (2 + d)},
-    "The best a is right. Put it into either term of (5.5) and read off the power of n once "
-    "more.": {"r": lambda d: d / (4 + d)},
-}
+    "The best a is right. Put it into either term of (5.5) and read off the power of n once more.":
+        {"r": lambda d: d / (4 + d)},
+}  # fmt: skip
 
 exercise(
     "rates",

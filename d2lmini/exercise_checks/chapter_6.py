@@ -37,22 +37,21 @@ def _averages(weights, values, reduce="sum", axis=1):
 
 _AVERAGES_SLIPS = {
     "Right numbers, but a batch with a single query comes back without its axis: squeeze() takes "
-    "away every axis of length 1. "
-    "Say which ones are to go.": lambda weights, values: (weights * values).sum(1).squeeze(),
-    "The right product. Its shape is still (n, 1, 1): take the "
-    "last two axes away.": lambda weights, values: weights[:, None, :] @ values[:, :, None],
+    "away every axis of length 1. Say which ones are to go.":
+        lambda weights, values: (weights * values).sum(1).squeeze(),
+    "The right product. Its shape is still (n, 1, 1): take the last two axes away.":
+        lambda weights, values: weights[:, None, :] @ values[:, :, None],
     "The result has shape (n, m, m): each value was multiplied by each weight. For a sum over the "
-    "m keys they must be the two "
-    "inner axes of the product.": lambda weights, values: weights[:, :, None] @ values[:, None, :],
-    "The result has shape (n, n): each query's weights met every query's values. In a batch, "
-    "query i meets the values of query i only.": lambda weights, values: weights @ values.T,
+    "m keys they must be the two inner axes of the product.":
+        lambda weights, values: weights[:, :, None] @ values[:, None, :],
+    "The result has shape (n, n): each query's weights met every query's values. In a batch, query "
+    "i meets the values of query i only.": lambda weights, values: weights @ values.T,
     "The sum runs over the queries, axis 0. Each query wants a sum over its own keys.": {"axis": 0},
-    "Too small by a factor m: the weights sum to 1 already, so nothing is left to divide by.": {
-        "reduce": "mean"
-    },
-    "That is the plain mean of each query's values: the weights "
-    "have no part in it.": lambda weights, values: values.mean(1),
-}
+    "Too small by a factor m: the weights sum to 1 already, so nothing is left to divide by.":
+        {"reduce": "mean"},
+    "That is the plain mean of each query's values: the weights have no part in it.":
+        lambda weights, values: values.mean(1),
+}  # fmt: skip
 
 exercise(
     "batched_averages",
@@ -96,25 +95,21 @@ def _slope_by_autograd(keys, values, sigma):
 _SLOPE_SLIPS = {
     "The sign is turned round: a residual is estimate minus value, and the score grows towards 0 "
     "when σ grows. Follow the two signs.": {"times": lambda n, sigma: -1},
-    "That is the slope with respect to w. One more step of the chain rule leads from w to log σ.": {
-        "times": lambda n, sigma: -sigma
-    },
-    "That is the slope with respect to σ. Asked is the one with respect to log σ.": {
-        "times": lambda n, sigma: 1 / sigma
-    },
+    "That is the slope with respect to w. One more step of the chain rule leads from w to log σ.":
+        {"times": lambda n, sigma: -sigma},
+    "That is the slope with respect to σ. Asked is the one with respect to log σ.":
+        {"times": lambda n, sigma: 1 / sigma},
     "Only the factor that σ contributes is missing: differentiate the score with respect to log σ "
     "once more and look at what stands before d².": {"times": lambda n, sigma: sigma**2},
     "The covariance is not centred. When one score rises all the weights of the row change, "
     "because they must still sum to 1: subtract the weighted mean of d².": {"centred": False},
-    "That is the slope of the leave-in loss: each point has a weight in its own estimate. Hide "
-    "the diagonal before you normalise.": {"leave_in": True},
-    "That is the slope of the summed loss; (6.3) is a mean over the n points.": {
-        "times": lambda n, sigma: n
-    },
-    "Half of it: the square has a derivative with a factor in front.": {
-        "times": lambda n, sigma: 1 / 2
-    },
-}
+    "That is the slope of the leave-in loss: each point has a weight in its own estimate. Hide the "
+    "diagonal before you normalise.": {"leave_in": True},
+    "That is the slope of the summed loss; (6.3) is a mean over the n points.":
+        {"times": lambda n, sigma: n},
+    "Half of it: the square has a derivative with a factor in front.":
+        {"times": lambda n, sigma: 1 / 2},
+}  # fmt: skip
 
 exercise(
     "loss_slope",
@@ -171,22 +166,19 @@ _WALK_SLIPS = {
     "The walk steps in σ itself. Make log σ the parameter: then a step multiplies σ, and σ cannot "
     "become negative.": _IN_SIGMA,
     "The walk steps in w = 1/σ. Make log σ the parameter.": _IN_W,
-    "The walk goes uphill: the loss grows with each step. Move against the slope.": {
-        "times": lambda n, sigma: -1
-    },
-    "The steps are n times too long: that is the summed loss. (6.3) is a mean.": {
-        "times": lambda n, sigma: n
-    },
-    "The first step is right, the later ones are too long: backward() adds to the gradient that "
-    "is there. Clear it before each step.": {"clear": False},
+    "The walk goes uphill: the loss grows with each step. Move against the slope.":
+        {"times": lambda n, sigma: -1},
+    "The steps are n times too long: that is the summed loss. (6.3) is a mean.":
+        {"times": lambda n, sigma: n},
+    "The first step is right, the later ones are too long: backward() adds to the gradient that is "
+    "there. Clear it before each step.": {"clear": False},
     "Those are the values of log σ: return σ.": {"show": np.log},
     "Those are the values of w = 1/σ: return σ.": {"show": np.reciprocal},
-    "The start stands there twice and the last step is missing: write σ down after the update, "
-    "not before.": {"show": lambda path: path[[0, *range(len(path) - 1)]]},
-    "The steps are right, the start is missing: entry 0 is the σ you began with.": {
-        "show": lambda path: path[1:]
-    },
-}
+    "The start stands there twice and the last step is missing: write σ down after the update, not "
+    "before.": {"show": lambda path: path[[0, *range(len(path) - 1)]]},
+    "The steps are right, the start is missing: entry 0 is the σ you began with.":
+        {"show": lambda path: path[1:]},
+}  # fmt: skip
 
 exercise(
     "learn_sigma",

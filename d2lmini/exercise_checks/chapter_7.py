@@ -30,30 +30,24 @@ def _row(base=2.0, reach=1, power=1.0, plus=0.0, after=False, at=_ON):
 
 
 _ROW_SLIPS = {
-    "Divided by the sum over all six tokens. Hidden keys have no part in the sum either.": {
-        "after": True
-    },
-    "The positional factor is missing: a neighbour counts half of what it would in place.": {
-        "power": 0.0
-    },
+    "Divided by the sum over all six tokens. Hidden keys have no part in the sum either.":
+        {"after": True},
+    "The positional factor is missing: a neighbour counts half of what it would in place.":
+        {"power": 0.0},
     "The window is missing: only keys at most one position away are visible.": {"reach": 5},
-    "Those are the weights without window and without positional factor.": {
-        "reach": 5,
-        "power": 0.0,
-    },
+    "Those are the weights without window and without positional factor.":
+        {"reach": 5, "power": 0.0},
     "The factor was added to the kernel. A factor multiplies; its logarithm is what is added, to "
     "the score.": {"power": 0.0, "plus": 1.0},
     "Those are the weights for the scale 1/√2. Here it is log 2, so that the kernel is a power of "
     "2.": {"base": np.exp(2**-0.5)},
     "Those are powers of e. With the scale log 2 the kernel is a power of 2.": {"base": np.e},
-    "That is the row of *sat*. Positions are counted from 0: *on* is the fourth word.": {
-        "at": _ON - 1
-    },
+    "That is the row of *sat*. Positions are counted from 0: *on* is the fourth word.":
+        {"at": _ON - 1},
     "That is the row of the second *the*. Positions are counted from 0.": {"at": _ON + 1},
-    "Right to two decimals. Write fractions, such as 3 / 8, or more digits.": tuple(
-        np.round(part, 2) for part in _row()
-    ),
-}
+    "Right to two decimals. Write fractions, such as 3 / 8, or more digits.":
+        tuple(np.round(part, 2) for part in _row()),
+}  # fmt: skip
 
 exercise(
     "row_by_hand",
@@ -86,9 +80,8 @@ def _sphere(queries, keys, sigma, temperature=lambda sigma, d: sigma**2, softmax
 _SPHERE_SLIPS = {
     "Right until σ becomes small: then exp overflows and the row is NaN. Subtract each row's "
     "largest score before exp.": {"softmax": lambda scores: _shares(np.exp(scores))},
-    "The dot product is divided by σ. Look at the power of σ in the Gaussian score.": {
-        "temperature": lambda sigma, d: sigma
-    },
+    "The dot product is divided by σ. Look at the power of σ in the Gaussian score.":
+        {"temperature": lambda sigma, d: sigma},
     "Half the score is missing: the square gives 2 − 2 q·k, with two dot products, and the "
     "Gaussian halves it. What happens to the twos?": {"temperature": lambda sigma, d: 2 * sigma**2},
     "The dot product is multiplied where it must be divided: a small σ must make the weights "
@@ -97,13 +90,12 @@ _SPHERE_SLIPS = {
     "temperature.": {"temperature": lambda sigma, d: np.sqrt(d) * sigma**2},
     "Divided by √d, the temperature of a transformer: here it comes from σ, and your weights do "
     "not depend on σ.": {"temperature": lambda sigma, d: np.sqrt(d)},
-    "Those are the weights for σ = 1: the bandwidth has no part in them.": {
-        "temperature": lambda sigma, d: 1.0
-    },
+    "Those are the weights for σ = 1: the bandwidth has no part in them.":
+        {"temperature": lambda sigma, d: 1.0},
     "The far keys weigh most: the sign is turned round. A large dot product means that query and "
     "key are near.": {"temperature": lambda sigma, d: -(sigma**2)},
     "The scores are normalised as they are. The kernel is exp of the score.": {"softmax": _shares},
-}
+}  # fmt: skip
 
 exercise(
     "sphere_weights",
@@ -178,23 +170,22 @@ _ATTENTION_SLIPS = {
     "is no answer: NaN.": partial(_attend, empty=(0.0, 0.0)),
     "The scale is missing: the scores are bare dot products.": {"scale": lambda d: 1.0},
     "Divided by d. What keeps the variance near 1 is its root.": {"scale": lambda d: 1 / d},
-    "The softmax runs over the queries: each column sums to 1. It belongs over the keys.": {
-        "axis": 0
-    },
+    "The softmax runs over the queries: each column sums to 1. It belongs over the keys.":
+        {"axis": 0},
     "The mask is turned round. Here True means visible, as in PyTorch's function "
-    "scaled_dot_product_attention; in nn.MultiheadAttention it "
-    "means hidden.": {"see": np.logical_not},
-    "Hidden keys have the score 0, and exp(0) = 1: they still count. Which score has the kernel "
-    "0?": {"hidden": 0.0},
+    "scaled_dot_product_attention; in nn.MultiheadAttention it means hidden.":
+        {"see": np.logical_not},
+    "Hidden keys have the score 0, and exp(0) = 1: they still count. Which score has the kernel 0?":
+        {"hidden": 0.0},
     "Right but for the query that sees no key. A hidden score that is only very low hides nothing "
-    "where all keys have it: that query takes the mean of what "
-    "it must not see.": partial(_attend, hidden=-1e9, empty=None),
-    "Normalised first, masked after: what is left of a row does not sum to 1. Hide the keys "
-    "before the softmax.": {"masked": "weights"},
+    "where all keys have it: that query takes the mean of what it must not see.":
+        partial(_attend, hidden=-1e9, empty=None),
+    "Normalised first, masked after: what is left of a row does not sum to 1. Hide the keys before "
+    "the softmax.": {"masked": "weights"},
     "Right until the scores are large: then exp overflows and inf / inf is NaN. Subtract each "
     "row's largest visible score first.": [{"peak": False}, {"peak": False, "masked": "kernel"}],
     "The mask has no part in it: hidden keys have weight.": {"see": np.ones_like},
-}
+}  # fmt: skip
 
 
 def _draw_attention(rng):
@@ -333,27 +324,21 @@ def _scale_of_a_sum(d, query_sd, key_sd):
 
 
 _SCALE_SLIPS = {
-    "Right for components of sd 1. Here they have other sds: how does the variance of a product "
-    "of two independent numbers depend on theirs?": {"powers": (-0.5, 0, 0)},
-    "That divides by the variance of the dot product. What must one divide by to make the "
-    "variance 1?": {"powers": (-1, -2, -2)},
-    "That is the sd of the dot product. The scale multiplies it and must make it 1.": {
-        "powers": (0.5, 1, 1)
-    },
-    "Too small when d is large: of d independent terms the variances add up, not the sds.": {
-        "powers": (-1, -1, -1)
-    },
-    "That is for a sum of a query's and a key's component. A dot "
-    "product adds up their products.": _scale_of_a_sum,
-    "One of the two sds has no part in it, or only its root. Both scale every product.": [
-        {"powers": (-0.5, -1, 0)},
-        {"powers": (-0.5, 0, -1)},
-        {"powers": (-0.5, -0.5, -0.5)},
-    ],
-    "The number of components has no part in it: d terms vary more than one.": {
-        "powers": (0, -1, -1)
-    },
-}
+    "Right for components of sd 1. Here they have other sds: how does the variance of a product of "
+    "two independent numbers depend on theirs?": {"powers": (-0.5, 0, 0)},
+    "That divides by the variance of the dot product. What must one divide by to make the variance "
+    "1?": {"powers": (-1, -2, -2)},
+    "That is the sd of the dot product. The scale multiplies it and must make it 1.":
+        {"powers": (0.5, 1, 1)},
+    "Too small when d is large: of d independent terms the variances add up, not the sds.":
+        {"powers": (-1, -1, -1)},
+    "That is for a sum of a query's and a key's component. A dot product adds up their products.":
+        _scale_of_a_sum,
+    "One of the two sds has no part in it, or only its root. Both scale every product.":
+        [{"powers": (-0.5, -1, 0)}, {"powers": (-0.5, 0, -1)}, {"powers": (-0.5, -0.5, -0.5)}],
+    "The number of components has no part in it: d terms vary more than one.":
+        {"powers": (0, -1, -1)},
+}  # fmt: skip
 
 exercise(
     "score_scale",
@@ -458,29 +443,25 @@ def _glued(tokens, W_q, W_k, W_v, W_o):
 
 
 _HEADS_SLIPS = {
-    "The heads are averaged. Each head has its own part of the output map, and the parts add up.": {
-        "join": lambda parts: np.mean(parts, axis=0)
-    },
-    "Only the last head has come through: add to the output, do not overwrite it.": {
-        "join": lambda parts: parts[-1]
-    },
-    "Only the first head has come through: does a return stand inside the loop?": {
-        "join": lambda parts: parts[0]
-    },
-    "The scale belongs to the components of a head's queries and keys, not to those of the "
-    "tokens.": {"d": lambda tokens, q, v: tokens.shape[1]},
-    "The scale belongs to the components of a head's queries and keys, not to those of its "
-    "values.": {"d": lambda tokens, q, v: v.shape[1]},
-    "The heads' outputs were glued together in the wrong order: reshape runs over the heads "
-    "first. Each token needs its heads side by side.": _glued,
+    "The heads are averaged. Each head has its own part of the output map, and the parts add up.":
+        {"join": lambda parts: np.mean(parts, axis=0)},
+    "Only the last head has come through: add to the output, do not overwrite it.":
+        {"join": lambda parts: parts[-1]},
+    "Only the first head has come through: does a return stand inside the loop?":
+        {"join": lambda parts: parts[0]},
+    "The scale belongs to the components of a head's queries and keys, not to those of the tokens.":
+        {"d": lambda tokens, q, v: tokens.shape[1]},
+    "The scale belongs to the components of a head's queries and keys, not to those of its values.":
+        {"d": lambda tokens, q, v: v.shape[1]},
+    "The heads' outputs were glued together in the wrong order: reshape runs over the heads first. "
+    "Each token needs its heads side by side.": _glued,
     "The scale of the scores is missing.": {"d": lambda tokens, q, v: 1},
-    "Queries and keys have changed places: rows of the scores are queries, columns are keys.": {
-        "swapped": True
-    },
+    "Queries and keys have changed places: rows of the scores are queries, columns are keys.":
+        {"swapped": True},
     "The softmax runs over the queries. It belongs over the keys.": {"axis": 0},
     "One matrix of weights for all the heads: that is a single smoother. Each head uses its own "
     "weights for its own values.": _shared_weights,
-}
+}  # fmt: skip
 
 
 def _draw_heads(rng):
