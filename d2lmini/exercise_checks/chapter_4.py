@@ -391,5 +391,6 @@ exercise(
     "A hyperparameter that pays",
     "design",
     judge=_judge_smoother,
+    takes=("queries", "keys", "values"),
     seconds=60,
 )

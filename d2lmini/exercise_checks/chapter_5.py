@@ -159,6 +159,7 @@ exercise(
     "A bandwidth that shrinks with n",
     "design",
     judge=_judge_shrinking,
+    takes=("n",),
     seconds=30,
 )
 

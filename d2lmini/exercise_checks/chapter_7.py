@@ -308,7 +308,13 @@ def _unequal(new, keys_plus, lengths, bias):
     )
 
 
-exercise("equal_norms", "Two more coordinates make it Gaussian", "derive", judge=_judge_norms)
+exercise(
+    "equal_norms",
+    "Two more coordinates make it Gaussian",
+    "derive",
+    judge=_judge_norms,
+    takes=("queries", "keys", "bias"),
+)
 
 
 # 7.5 Why the root of d ---------------------------------------------------------------------------
@@ -539,4 +545,4 @@ def _not_back(weights):
     return f"token {i} listens most to token {top}, with a share of {weights[i, top]:.3f}."
 
 
-exercise("look_back", "A head that looks back", "design", judge=_judge_look_back)
+exercise("look_back", "A head that looks back", "design", judge=_judge_look_back, takes=("n",))

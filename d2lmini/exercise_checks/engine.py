@@ -82,6 +82,8 @@ class Exercise:
         1e-4, one in half precision 1e-2.
     judge : answer -> None when right, else a message or a Difference; a function among the answers
         is already limited in time and raises AnswerError in words.
+    takes : names of the arguments with which ``judge`` calls an answer, in its order; the reader's
+        own names may be others.
     seconds : limit for one call of the reader's function, or for all of ``judge``.
     picture : "curve" or "matrix" when a picture of expected and got helps; x names the case's
         argument on the horizontal axis.
@@ -99,6 +101,7 @@ class Exercise:
     prepare: Callable[[str, Any], Any] | None = None
     tolerance: float = 1e-6
     judge: Callable[[Any], str | Difference | None] | None = None
+    takes: Sequence[str] = ()
     seconds: float = SECONDS
     picture: str | None = None
     x: str | None = None
@@ -301,7 +304,8 @@ def _status_of(stopped: Outcome) -> str:
 
 
 def _judge_freely(exercise: Exercise, answer: Any) -> Result:
-    outcome = call(exercise.judge, exercise.seconds, guarded(answer), whose="Your answer")
+    answer = _called_in_order(guarded(answer), exercise.takes)
+    outcome = call(exercise.judge, exercise.seconds, answer, whose="Your answer")
     if outcome.problem:
         if outcome.error is not None and not _is_theirs(outcome.error, exercise):
             raise outcome.error
@@ -397,6 +401,14 @@ def _under_any_names(answer: Callable, names: Sequence[str]) -> Callable | None:
                 *(case[name] for name in placed), **{at: case[name] for at, name in named.items()}
             )
     return None
+
+
+def _called_in_order(answer: Any, names: Sequence[str]) -> Any:
+    """The answer as a function of arguments in the order of these names, where it is one."""
+    function = _under_any_names(answer, names) if names and callable(answer) else None
+    if function is None:
+        return answer
+    return lambda *given: function(**dict(zip(names, given, strict=True)))
 
 
 def _no_such_function(name: str, answer: Any, names: Sequence[str]) -> str:
