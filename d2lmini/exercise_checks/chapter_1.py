@@ -23,14 +23,6 @@ def _weighted_average(
     return float(divide(np.sum(votes * values), total(values, votes)))
 
 
-def _each_by_itself(values, weights):
-    return np.sum(weights * values / weights)
-
-
-def _first_alone(values, weights):
-    return weights[0] * values[0] / np.sum(weights)
-
-
 _AVERAGE_SLIPS = {
     "That is the weighted sum. What must the weights add up to?":
         {"total": lambda values, votes: 1.0},
@@ -42,8 +34,9 @@ _AVERAGE_SLIPS = {
     "The decimals are cut off: // divides and drops what is left over, / does not.":
         {"divide": np.floor_divide},
     "That is the sum of the values. In a / b, a is divided by b alone: which two sums are to be "
-    "divided by each other?": _each_by_itself,
-    "Only the first value has come in. Does the return stand inside the loop?": _first_alone,
+    "divided by each other?": lambda values, weights: np.sum(weights * values / weights),
+    "Only the first value has come in. Does the return stand inside the loop?":
+        lambda values, weights: weights[0] * values[0] / np.sum(weights),
     "There is an exponential of the weights in it. They are weights as they stand: divide by their "
     "sum, and by nothing else.": {"vote": np.exp},
 }  # fmt: skip
@@ -187,29 +180,28 @@ def _baseline_slips():
     sample, chapters = sine_power(seed=SEED), sine_power()
     truth, on_values = baseline()["truth"], _error_of_mean(sample, sample.values)
     new_at_keys = _error_of_mean(sample, sample.f(sample.keys)) + 0.25
-    return {
+    return _noise_slips(truth, sample.truth.var()) | {
         "truth": {
             "that belongs to the chapter's data. Here the data are `sample`, drawn in the setup "
             "cell.": _error_of_mean(chapters, chapters.truth),
             "that is the error on the 50 values that the mean was made of. Compare with "
             "sample.truth, at the queries.": on_values,
-            "that is the variance of the truth, the larger part of (1.7). The line does not lie "
-            "at quite the right height.": sample.truth.var(),
+            "that is the variance of the truth, the larger part of (1.7). The line does not lie at "
+            "quite the right height.": sample.truth.var(),
             "that is the root of it; leave it squared.": np.sqrt(truth),
             "that is the sum over the 50 queries; take the mean.": len(sample.truth) * truth,
         },
         "new": {
             _ONLY_TRUTH: truth,
-            "the noise sd was added; what is added to a mean of squares is itself a square.": truth
-            + 0.5,
+            "the noise sd was added; what is added to a mean of squares is itself a square.":
+                truth + 0.5,
             "that is the error on the 50 old values. They made the mean; new observations at the "
             "queries did not.": on_values,
-            "those are new observations at the keys; they are asked for at the "
-            "queries.": new_at_keys,
+            "those are new observations at the keys; they are asked for at the queries.":
+                new_at_keys,
             "that is the part of the noise alone. The mean is wrong even without it.": 0.25,
         },
-        **_noise_slips(truth, sample.truth.var()),
-    }
+    }  # fmt: skip
 
 
 def _noise_slips(truth, spread):
@@ -225,21 +217,17 @@ def _noise_slips(truth, spread):
         "least": {
             "not even a rule that knows f foresees the noise of a new observation.": 0,
             "that is the noise sd. The error is a mean of squares.": 0.5,
-            "that is the least for a constant. A rule that looks at the query can "
-            "follow f.": spread,
+            "that is the least for a constant. A rule that looks at the query can follow f.":
+                spread,
         },
-    }
-
-
-def _judge_baseline(answer):
-    return judge_parts(baseline(), _baseline_slips(), tolerance=0.004)(answer)
+    }  # fmt: skip
 
 
 exercise(
     "baseline_errors",
     "The baseline, and what nobody can beat",
     "compute",
-    judge=_judge_baseline,
+    judge=judge_parts(baseline, _baseline_slips, tolerance=0.004),
 )
 
 

@@ -81,10 +81,6 @@ def _ranks_taken_for_voters(queries, keys, k, kind):
     return (np.argsort(np.abs(queries[:, None] - keys), axis=1, kind=kind) < k) / k
 
 
-def _later_of_tied(queries, keys, k):
-    return _votes(queries, keys[::-1], k)[:, ::-1]
-
-
 def _all_tied(queries, keys, k, shared):
     distances = np.abs(queries[:, None] - keys)
     reached = distances <= np.sort(distances, axis=1)[:, k - 1 : k]
@@ -117,7 +113,7 @@ _VOTE_SLIPS = {
     "voters. You compared these numbers with k, as if they were ranks.":
         _however_sorted(_ranks_taken_for_voters),
     "Right but for ties: of two keys equally near, the one that comes first in keys votes.":
-        _later_of_tied,
+        lambda queries, keys, k: _votes(queries, keys[::-1], k)[:, ::-1],
     "Right but for ties: where two keys are equally near and one place is left, both have a vote "
     "here. The one that comes first in keys gets it.": partial(_all_tied, shared=True),
     "Right but for ties: where two keys are equally near and one place is left, both have 1/k "
@@ -373,38 +369,8 @@ def _errors():
     return {name: squared_errors(n) for name, n in SIZES.items()}
 
 
-_POINTS_CLAIMS = truth_table(
-    {"a": False, "b": True, "c": False, "d": True, "e": False, "f": True},
-    "The numbers are right, and they decide most of the claims. For the others change σ and the "
-    "noise, one at a time, and look again.",
-)
-
-
-def _judge_points(answer):
-    claims, names = "abcdef", [*SIZES, "limit"]
-    must = f" with {', '.join(names)} and the claims a to f"
-    if problem := no_dict(answer, [*names, *claims], must):
-        return problem
-    right = {name: float(errors.mean()) for name, errors in _errors().items()}
-    missed = judge_parts(right | {"limit": limit()}, _points_slips())(
-        {name: answer[name] for name in names}
-    )
-    if missed and missed.startswith("limit: the result is ") and _near(answer["limit"]):
-        return (
-            f"{missed} It is near: some scatter of the keys is left in it. Take more keys, and "
-            "put them evenly."
-        )
-    return missed or _POINTS_CLAIMS({letter: answer[letter] for letter in claims})
-
-
-def _near(answer):
-    """Whether it is the limit up to what a random or coarse set of keys does to it."""
-    return isinstance(answer, float | np.floating) and abs(answer / limit() - 1) < 0.2
-
-
 def _points_slips():
-    return {
-        **{name: _error_slips(SIZES[name], errors) for name, errors in _errors().items()},
+    return {name: _error_slips(SIZES[name], errors) for name, errors in _errors().items()} | {
         "limit": {
             "with σ fixed the error does not go to 0. What does the estimate tend to?": 0,
             "that is the noise variance, which an error against the truth does not hold.": 1,
@@ -424,6 +390,37 @@ def _error_slips(n, errors):
         "those are the seeds 1 to 10; asked are 0 to 9.": np.mean(shifted),
         f"that belongs to σ = 1; here it is {SIGMA}.": squared_errors(n, 1.0).mean(),
     }
+
+
+def _points():
+    return {name: float(errors.mean()) for name, errors in _errors().items()} | {"limit": limit()}
+
+
+_POINTS_NUMBERS = judge_parts(_points, _points_slips)
+_POINTS_CLAIMS = truth_table(
+    {"a": False, "b": True, "c": False, "d": True, "e": False, "f": True},
+    "The numbers are right, and they decide most of the claims. For the others change σ and the "
+    "noise, one at a time, and look again.",
+)
+
+
+def _judge_points(answer):
+    claims, names = "abcdef", [*SIZES, "limit"]
+    must = f" with {', '.join(names)} and the claims a to f"
+    if problem := no_dict(answer, [*names, *claims], must):
+        return problem
+    missed = _POINTS_NUMBERS({name: answer[name] for name in names})
+    if missed and missed.startswith("limit: the result is ") and _near(answer["limit"]):
+        return (
+            f"{missed} It is near: some scatter of the keys is left in it. Take more keys, and put "
+            "them evenly."
+        )
+    return missed or _POINTS_CLAIMS({letter: answer[letter] for letter in claims})
+
+
+def _near(answer):
+    """Whether it is the limit up to what a random or coarse set of keys does to it."""
+    return isinstance(answer, float | np.floating) and abs(answer / limit() - 1) < 0.2
 
 
 exercise("more_points", "More training points, the same window", "design", judge=_judge_points)

@@ -8,6 +8,7 @@ import numpy as np
 from ..attention import EmptyWindowWarning, nadaraya_watson
 from .compare import as_numbers
 from .engine import exercises_of, slips
+from .parts import first
 
 exercise = exercises_of(3)
 
@@ -49,10 +50,6 @@ def _nearest(queries, keys, values):
     return values[np.abs(queries[:, None] - keys).argmin(axis=1)]
 
 
-def _of_keys(queries, keys, values, sigma):
-    return _averaged(queries, keys, keys, sigma)
-
-
 _WINDOW_SLIPS = {
     "Right wherever there is a key. An empty window gives 0 in your answer: that is a claim about "
     "f which no data support. It has no estimate.": {"empty": _zero},
@@ -78,7 +75,8 @@ _WINDOW_SLIPS = {
     "there. A distance has no sign.": {"votes": lambda gap, sigma: gap <= sigma},
     "Every key to the left of a query is seen, however far away: the difference is negative there. "
     "A distance has no sign.": {"votes": lambda gap, sigma: -gap <= sigma},
-    "These are averages of the keys, that is, of places. Average the values.": _of_keys,
+    "These are averages of the keys, that is, of places. Average the values.":
+        lambda queries, keys, values, sigma: _averaged(queries, keys, keys, sigma),
     "Keys outside the window still have a weight: the exponential of a mask of 0 and 1 is 1 and e. "
     "A hidden key has the score log 0.":
         {"votes": lambda gap, sigma: np.exp(1.0 * (np.abs(gap) <= sigma))},
@@ -285,22 +283,16 @@ def _judge_keys(answer):
     if least <= NEGATIVE:
         return None
     apart = gaps[~np.eye(len(keys), dtype=bool)]
-    if apart.min() >= 1:
-        return (
-            "No key sees another one, so the Gram matrix is the identity, and all its "
-            "eigenvalues are 1. Move the keys closer together."
-        )
-    if apart.max() <= 1:
-        return (
-            "All keys see each other. There the kernel is a plain cosine of the difference, which "
-            "does have features: the end of the window must come into play. Spread them farther."
-        )
-    if least > -1e-9:
-        return (
-            f"The smallest eigenvalue is {max(least, 0):.4f}, so these keys contradict nothing. "
-            "Change their spacing, or take more of them."
-        )
-    return f"The smallest eigenvalue is {least:.4f}: negative, but asked is {NEGATIVE} or less."
+    return first({
+        "No key sees another one, so the Gram matrix is the identity, and all its eigenvalues are "
+        "1. Move the keys closer together.": apart.min() >= 1,
+        "All keys see each other. There the kernel is a plain cosine of the difference, which does "
+        "have features: the end of the window must come into play. Spread them farther.":
+            apart.max() <= 1,
+        f"The smallest eigenvalue is {max(least, 0):.4f}, so these keys contradict nothing. Change "
+        "their spacing, or take more of them.": least > -1e-9,
+        f"The smallest eigenvalue is {least:.4f}: negative, but asked is {NEGATIVE} or less.": True,
+    })  # fmt: skip
 
 
 exercise("keys_without_features", "Keys that admit no features", "design", judge=_judge_keys)

@@ -8,6 +8,7 @@ from ..bandwidth import bias_variance
 from ..data import sine_linear
 from .compare import as_numbers
 from .engine import exercises_of, slips
+from .parts import first
 
 exercise = exercises_of(5)
 
@@ -26,10 +27,6 @@ def _bend_errors(offsets, weights, tilt=_tilted, normalise=np.sum, power=2):
     return float(weights @ offsets**power), float(line)
 
 
-def _swapped(offsets, weights):
-    return _bend_errors(offsets, weights)[::-1]
-
-
 _BEND_SLIPS = {
     "Right for the constant. The tilted weights of the line do not sum to 1 yet: divide by their "
     "sum.": {"normalise": lambda tilted: 1.0},
@@ -43,7 +40,8 @@ _BEND_SLIPS = {
             weights @ offsets**2,
             weights @ offsets**2 - (weights @ offsets) ** 2,
         ),
-    "The numbers are right, but exchanged: first the constant, then the line.": _swapped,
+    "The numbers are right, but exchanged: first the constant, then the line.":
+        lambda offsets, weights: _bend_errors(offsets, weights)[::-1],
     "The values are the squares of the offsets. Yours are the offsets themselves: a straight line, "
     "of which the local line leaves nothing.": {"power": 1},
 }  # fmt: skip
@@ -125,33 +123,23 @@ def _judge_shrinking(answer):
 
 def _why_not(powers, power, over, worse):
     """What to say of a rule: its powers of n between the counts, errors relative to LEAST."""
-    if power > 0.95:
-        return (
-            "σ is proportional to 1/n, so the window keeps the same number of keys. (If "
-            "you meant a root: in Python n ** -1/k is (n ** -1)/k; put the exponent in brackets.)"
-        )
-    if power > 0.4:
-        return "σ shrinks so fast that the effective number of keys grows too slowly."
-    if powers[-1] < 0.6 * powers[0]:
-        return (
-            f"The power of 1/n in σ falls from {powers[0]:.2f} to {powers[-1]:.2f} as n grows, as "
-            "that of a logarithm does: in the end the bias, of order σ², falls too slowly."
-        )
-    if power < 0.15:
-        return "σ shrinks too slowly: the bias, of order σ², lags behind."
-    if not POWER[0] <= power <= POWER[1]:
-        behind = "variance" if power > POWER[1] else "squared bias"
-        return (
-            f"σ falls like n^−{power:.2f}, so the squared bias falls like n^−{4 * power:.2f} and "
-            f"the variance like n^−{1 - power:.2f}: the {behind} lags behind. Balance the two."
-        )
-    if worse:
-        return f"At n = {worse[0]} the fixed σ = 1 does better: look at the factor."
+    behind = "variance" if power > POWER[1] else "squared bias"
     at = int(over.argmax())
-    return (
+    return first({
+        "σ is proportional to 1/n, so the window keeps the same number of keys. (If you meant a "
+        "root: in Python n ** -1/k is (n ** -1)/k; put the exponent in brackets.)": power > 0.95,
+        "σ shrinks so fast that the effective number of keys grows too slowly.": power > 0.4,
+        f"The power of 1/n in σ falls from {powers[0]:.2f} to {powers[-1]:.2f} as n grows, as that "
+        "of a logarithm does: in the end the bias, of order σ², falls too slowly.":
+            powers[-1] < 0.6 * powers[0],
+        "σ shrinks too slowly: the bias, of order σ², lags behind.": power < 0.15,
+        f"σ falls like n^−{power:.2f}, so the squared bias falls like n^−{4 * power:.2f} and the "
+        f"variance like n^−{1 - power:.2f}: the {behind} lags behind. Balance the two.":
+            not POWER[0] <= power <= POWER[1],
+        f"At n = {min(worse, default=0)} the fixed σ = 1 does better: look at the factor.": worse,
         f"The power is right. At n = {COUNTS[at]} the error is {over[at]:.1f} times the smallest "
-        f"that a bandwidth gives; it must be {NEAR} times at most: look at the factor."
-    )
+        f"that a bandwidth gives; it must be {NEAR} times at most: look at the factor.": True,
+    })  # fmt: skip
 
 
 exercise(

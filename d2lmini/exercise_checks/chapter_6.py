@@ -1,7 +1,7 @@
 """Exercises of chapter 6: learning w. Torch is imported when an answer is checked, not before."""
 
 import inspect
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from ..bandwidth import bias_variance, leave_one_out_error, training_error
 from ..data import sine_power
 from .engine import exercises_of, slips
 from .limits import AnswerError
-from .parts import claims_with_numbers
+from .parts import claims_with_numbers, first
 
 exercise = exercises_of(6)
 
@@ -323,37 +323,33 @@ def _judge_w(w):
     right = _learned()[0]
     if np.isclose(abs(w), right, rtol=0.02):
         return None
-    if np.isclose(abs(w), 1 / right, rtol=0.02):
-        return f"w is {w:.3g}: that is the learned σ. Which way round are the two?"
-    if abs(w) > 20:
-        return (
-            f"w is {w:.4g}, far out on the plain. Either the loss lets each point vote on itself, "
-            "or a step was too long."
-        )
-    error = leave_one_out_error(*_points(), sigma=1 / max(abs(w), 1e-6))
+    error = leave_one_out_error(*_points(), sigma=1 / np.clip(abs(w), 1e-6, 20))
     least = leave_one_out_error(*_points(), sigma=1 / right)
-    return (
+    return first({
+        f"w is {w:.3g}: that is the learned σ. Which way round are the two?":
+            np.isclose(abs(w), 1 / right, rtol=0.02),
+        f"w is {w:.4g}, far out on the plain. Either the loss lets each point vote on itself, or a "
+        "step was too long.": abs(w) > 20,
         f"w is {w:.4g}. Its leave-one-out loss is {error:.4f}, the smallest is {least:.4f}: is "
-        "this the sample of the setup, and has the walk come to rest?"
-    )
+        "this the sample of the setup, and has the walk come to rest?": True,
+    })  # fmt: skip
 
 
 def _judge_keys(name, got, right):
-    if np.isclose(got, right, rtol=0.03):
+    _, before, after = _learned()
+    near = partial(np.isclose, got, rtol=0.03)
+    if near(right):
         return None
-    if np.isclose(got, 1 / right, rtol=0.03) or got < 1:
-        return f"{name} is {got:.3g}: a number of keys is at least 1. It is 1 divided by Σα²."
-    if name == "keys_before" and np.isclose(got, _learned()[2], rtol=0.03):
-        return "keys_before is the number after training: before it, w = 1."
-    if name == "keys_after" and got > _learned()[1]:
-        return (
-            f"keys_after is {got:.4g}, more than before: a larger w should narrow the window. "
-            "Does sigma= get the bandwidth 1/w?"
-        )
-    return (
-        f"{name} is {got:.4g}, which is too {'large' if got > right else 'small'}: take "
-        "1/Σα² of each row first, then the mean over the 50 queries."
-    )
+    return first({
+        f"{name} is {got:.3g}: a number of keys is at least 1. It is 1 divided by Σα².":
+            near(1 / right) or got < 1,
+        "keys_before is the number after training: before it, w = 1.":
+            name == "keys_before" and near(after),
+        f"keys_after is {got:.4g}, more than before: a larger w should narrow the window. Does "
+        "sigma= get the bandwidth 1/w?": name == "keys_after" and got > before,
+        f"{name} is {got:.4g}, which is too {'large' if got > right else 'small'}: take 1/Σα² of "
+        "each row first, then the mean over the 50 queries.": True,
+    })  # fmt: skip
 
 
 def _points():
@@ -426,30 +422,28 @@ def _check_mean(model, keys, values):
     with torch.no_grad():
         at, plain = keys[:7] + 0.03, model(keys[:7] + 0.03, keys, values)
         constant = model(at, keys, torch.full_like(values, 3.0))
-        if not torch.allclose(constant, torch.tensor(3.0, dtype=constant.dtype), atol=1e-5):
-            return (
-                "With all values 3 the estimates are "
-                f"{constant[0]:.4g}, …: the weights of each row must sum to 1. Normalise."
-            )
         turned = model(at, keys.flip(0), values.flip(0))
-        if not torch.allclose(turned, plain, atol=1e-5):
-            return (
-                "With keys and values in the opposite order the estimates change: a weight may "
-                "depend on query and key, but not on the place of the key in the list."
-            )
-        if not torch.allclose(model(at, keys, 2 * values), 2 * plain, atol=1e-5):
-            return "With twice the values the estimates are not twice as large: no weighted mean."
-        if torch.allclose(plain, values.mean().to(plain.dtype), atol=1e-5):
-            return "The untrained model gives the plain mean everywhere: it cannot see the query."
-    return None
+        double = model(at, keys, 2 * values)
+    near = partial(torch.allclose, atol=1e-5)
+    return first({
+        f"With all values 3 the estimates are {constant[0]:.4g}, …: the weights of each row must "
+        "sum to 1. Normalise.": not near(constant, torch.tensor(3.0, dtype=constant.dtype)),
+        "With keys and values in the opposite order the estimates change: a weight may depend on "
+        "query and key, but not on the place of the key in the list.": not near(turned, plain),
+        "With twice the values the estimates are not twice as large: no weighted mean.":
+            not near(double, 2 * plain),
+        "The untrained model gives the plain mean everywhere: it cannot see the query.":
+            near(plain, values.mean().to(plain.dtype)),
+    })  # fmt: skip
 
 
 def _check_training(model):
     from .. import learning
 
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
+    size = getattr(model, "step_size", 1.0)
     try:
-        run = learning.fit(model, *_points(), STEPS, getattr(model, "step_size", 1.0))
+        run = learning.fit(model, *_points(), STEPS, size)
     except ValueError:
         raise AnswerError(
             "The training leaves the finite numbers: try a smaller step_size, or another "
@@ -462,23 +456,18 @@ def _check_training(model):
             "A parameter has no part in the estimates, or its gradient is cut off (by detach, "
             "item or numpy): then nothing can be learned."
         ) from None
-    first, last = run.loss[[0, -1]]
+    begin, last = run.loss[[0, -1]]
     still = [n for n, p in model.named_parameters() if learning.torch.allclose(p, start[n])]
-    if still:
-        return (
-            f"After {STEPS} steps {', '.join(still)} has not moved: does anything depend on it? "
-            "(A number added to all scores of a row cancels in the softmax.)"
-        )
     bound = 1.1 * leave_one_out_error(*_points(), sigma=1 / _learned()[0])
-    if not last < first - 1e-4:
-        return f"The loss went from {first:.4f} to {last:.4f}: training must make it smaller."
-    if last > bound:
-        return (
-            f"After {STEPS} steps of size {getattr(model, 'step_size', 1.0):g} the leave-one-out "
-            f"loss is {last:.4f}; it must be at most {bound:.4f}, a tenth above that of a "
-            "learned w. Another start, a longer or shorter step, or a logarithm may help."
-        )
-    return None
+    return first({
+        f"After {STEPS} steps {', '.join(still)} has not moved: does anything depend on it? (A "
+        "number added to all scores of a row cancels in the softmax.)": still,
+        f"The loss went from {begin:.4f} to {last:.4f}: training must make it smaller.":
+            not last < begin - 1e-4,
+        f"After {STEPS} steps of size {size:g} the leave-one-out loss is {last:.4f}; it must be at "
+        f"most {bound:.4f}, a tenth above that of a learned w. Another start, a longer or shorter "
+        "step, or a logarithm may help.": last > bound,
+    })  # fmt: skip
 
 
 def _check_new(model):

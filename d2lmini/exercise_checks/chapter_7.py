@@ -325,10 +325,6 @@ def _scale(d, query_sd, key_sd, powers=(-0.5, -1, -1)):
     return d ** powers[0] * query_sd ** powers[1] * key_sd ** powers[2]
 
 
-def _scale_of_a_sum(d, query_sd, key_sd):
-    return 1 / np.sqrt(d * (query_sd**2 + key_sd**2))
-
-
 _SCALE_SLIPS = {
     "Right for components of sd 1. Here they have other sds: how does the variance of a product of "
     "two independent numbers depend on theirs?": {"powers": (-0.5, 0, 0)},
@@ -339,7 +335,7 @@ _SCALE_SLIPS = {
     "Too small when d is large: of d independent terms the variances add up, not the sds.":
         {"powers": (-1, -1, -1)},
     "That is for a sum of a query's and a key's component. A dot product adds up their products.":
-        _scale_of_a_sum,
+        lambda d, query_sd, key_sd: 1 / np.sqrt(d * (query_sd**2 + key_sd**2)),
     "One of the two sds has no part in it, or only its root. Both scale every product.":
         [{"powers": (-0.5, -1, 0)}, {"powers": (-0.5, 0, -1)}, {"powers": (-0.5, -0.5, -0.5)}],
     "The number of components has no part in it: d terms vary more than one.":
