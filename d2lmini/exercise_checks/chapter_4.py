@@ -325,10 +325,8 @@ def _normalises(answer):
 
 def _copies_values(answer):
     keys, values, _, _ = _draw_world(*_WORLDS["0 to 5"], 0)
-    return (
-        np.mean((_estimates(answer, keys, keys, values) - values) ** 2)
-        < _WORLDS["0 to 5"][2] ** 2 / 2
-    )
+    error = np.mean((_estimates(answer, keys, keys, values) - values) ** 2)
+    return error < _WORLDS["0 to 5"][2] ** 2 / 2
 
 
 _FIXED = (

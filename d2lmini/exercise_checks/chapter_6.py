@@ -24,10 +24,6 @@ def _tensor(name, value):
     return torch.tensor(value, dtype=torch.float64) if isinstance(value, list) else value
 
 
-def _as_floats(name, value):
-    return np.array(value, dtype=float) if isinstance(value, list) else value
-
-
 # 6.1 Many averages at once -----------------------------------------------------------------------
 
 
@@ -115,7 +111,6 @@ exercise(
     "loss_slope",
     "The slope of the loss, by hand",
     "derive",
-    prepare=_as_floats,
     tolerance=1e-4,  # autograd in single precision is right as well
     reference=_slope_by_autograd,
     cases=[
@@ -184,7 +179,6 @@ exercise(
     "learn_sigma",
     "Learn σ by gradient descent",
     "implement",
-    prepare=_as_floats,
     reference=_learn_sigma,
     cases=[
         ([0, 1, 2, 4], [0, 2, 1, 3], 0.8, 2, 0.3),

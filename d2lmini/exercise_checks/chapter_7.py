@@ -9,7 +9,7 @@ from ..positions import causal_mask, positional_scores
 from .compare import Difference, detached
 from .engine import exercises_of, slips
 from .limits import AnswerError
-from .parts import claims_with_numbers
+from .parts import claims_with_numbers, first
 
 exercise = exercises_of(7)
 
@@ -288,24 +288,20 @@ def _norms_differ(queries_plus, keys_plus, queries, keys, bias):
 
 def _unequal(new, keys_plus, lengths, bias):
     """What to say of new keys whose lengths differ; lengths: before the last coordinate."""
-    if np.allclose(new**2 - bias**2, (new**2 - bias**2)[0], atol=1e-5):
-        return "The keys' lengths differ by the bias: its coordinate makes a key longer, too."
-    extra = np.abs(keys_plus[:, -1])
-    if np.allclose(extra, extra[0]):
-        return "Each key got the same new coordinate: then the long keys are still the longer ones."
-    for root in (lengths.max(), 1.0):
-        if np.allclose(extra, np.abs(root - lengths)):
-            return (
-                "The lengths themselves add up to a constant. In a right angle it is the squares "
-                "that add up."
-            )
+    extra, without_bias = np.abs(keys_plus[:, -1]), new**2 - bias**2
     squares = lengths**2 + extra
-    if np.allclose(squares, squares[0]):
-        return "The new coordinate is a squared length: the root is missing."
-    return Difference(
-        f"The new keys have lengths from {new.min():.4g} to {new.max():.4g}; they must be equal.",
-        got=new,
-    )
+    said = first({
+        "The keys' lengths differ by the bias: its coordinate makes a key longer, too.":
+            np.allclose(without_bias, without_bias[0], atol=1e-5),
+        "Each key got the same new coordinate: then the long keys are still the longer ones.":
+            np.allclose(extra, extra[0]),
+        "The lengths themselves add up to a constant. In a right angle it is the squares that add "
+        "up.": any(np.allclose(extra, np.abs(root - lengths)) for root in (lengths.max(), 1.0)),
+        "The new coordinate is a squared length: the root is missing.":
+            np.allclose(squares, squares[0]),
+    })  # fmt: skip
+    unequal = f"The new keys have lengths from {new.min():.4g} to {new.max():.4g}"
+    return said or Difference(f"{unequal}; they must be equal.", got=new)
 
 
 exercise(
@@ -521,24 +517,21 @@ def _not_back(weights):
     if (before >= _SHARE).all():
         return None
     i = int(before.argmin()) + 1
-    top = int(weights[i].argmax())
-    if np.ptp(weights) < 1e-9:
-        return "all weights are equal. The scores must depend on the positions."
-    if top == i - 1:
-        return (
-            f"token {i} listens most to token {top}, with a share of {before[i - 1]:.3f}; it must "
-            f"be {_SHARE} at least. The right place, too soft: how does one sharpen a softmax?"
-        )
-    if n > 2 and (weights.argmax(1)[:-1] == np.arange(1, n)).all():
-        return "each token listens to the one after it. Rows are queries: shift the other way."
-    if (weights.argmax(1) == np.arange(n)).all():
-        return "each token listens to itself. Whose position should its query be?"
-    if (weights.argmax(1)[1:] == top).all():
-        return (
-            f"every token listens most to token {top}: the longest key wins, wherever the query "
-            "points. What takes the length of the keys out of the scores?"
-        )
-    return f"token {i} listens most to token {top}, with a share of {weights[i, top]:.3f}."
+    chosen = weights.argmax(1)
+    top = int(chosen[i])
+    return first({
+        "all weights are equal. The scores must depend on the positions.": np.ptp(weights) < 1e-9,
+        f"token {i} listens most to token {top}, with a share of {before[i - 1]:.3f}; it must be "
+        f"{_SHARE} at least. The right place, too soft: how does one sharpen a softmax?":
+            top == i - 1,
+        "each token listens to the one after it. Rows are queries: shift the other way.":
+            n > 2 and (chosen[:-1] == np.arange(1, n)).all(),
+        "each token listens to itself. Whose position should its query be?":
+            (chosen == np.arange(n)).all(),
+        f"every token listens most to token {top}: the longest key wins, wherever the query "
+        "points. What takes the length of the keys out of the scores?": (chosen[1:] == top).all(),
+        f"token {i} listens most to token {top}, with a share of {weights[i, top]:.3f}.": True,
+    })  # fmt: skip
 
 
 exercise("look_back", "A head that looks back", "design", judge=_judge_look_back, takes=("n",))

@@ -7,9 +7,10 @@ mistakes, each of which has a message of its own; if none fits, the message says
 How the mistakes of an exercise are written: as a table, what to say -> what it is said of. The
 reference is a function with a knob for each thing that readers get wrong, and the defaults are
 right; a mistake is the knobs that are turned, ``{"share": 1.0}``. A mistake of another shape is a
-function of its own with a name that says what it does, and one that comes in several guises is a
-list. ``slips`` makes the table into mistakes; ``judge_parts``, for answers in parts, has a table of
-wrong values for each part.
+function of its own, and one that comes in several guises is a list. ``slips`` makes the table into
+mistakes. In ``parts``, ``judge_parts`` takes such a table of wrong values for each part, and
+``first`` one of what was found, for judges that look at an answer as a whole. The tables are set by
+hand: each mistake under what is said of it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from .compare import Difference, as_numbers, differs, kind_of, pattern, same
+from .compare import Difference, as_numbers, detached, differs, kind_of, pattern, same
 from .limits import SECONDS, AnswerError, Outcome, call, guarded, theirs, undisturbed
 
 KINDS = ("derive", "compute", "implement", "explain", "design")
@@ -429,17 +430,13 @@ def _changed(exercise: Exercise, case: Mapping[str, Any], arguments: dict) -> st
         if not (isinstance(value, list | np.ndarray) or hasattr(value, "detach")):
             continue
         try:
-            before, after = (np.asarray(_plain(v)) for v in (fresh[name], value))
+            before, after = (np.asarray(detached(v)) for v in (fresh[name], value))
             nan = before.dtype.kind in "fc"
             if not np.array_equal(before, after, equal_nan=nan):
                 return name
         except Exception:  # nothing that can be compared
             continue
     return None
-
-
-def _plain(value: Any) -> Any:
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
 
 
 def _as_array(name: str, value: Any) -> Any:
