@@ -72,11 +72,10 @@ _POOLING_SLIPS = {
     "Every weight is 1/m. Each query divides its attention among the keys: how many are there?":
         {"share": lambda m, n: 1 / m},
     "The estimates are right, but the weights are 1/m each. They must give these estimates as "
-    "weights @ values; then each row sums to 1.":
-        {
-            "share": lambda m, n: 1 / m,
-            "estimates": lambda queries, keys, values: np.full(len(queries), np.mean(values)),
-        },
+    "weights @ values; then each row sums to 1.": {
+        "share": lambda m, n: 1 / m,
+        "estimates": lambda queries, keys, values: np.full(len(queries), np.mean(values)),
+    },
     "Every weight is 1, so each estimate is the sum of the values. The weights of one query must "
     "sum to 1.": {"share": lambda m, n: 1.0},
     "The estimates are the mean of the keys, that is, of places. What was measured there stands in "

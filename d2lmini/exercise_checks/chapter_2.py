@@ -156,32 +156,23 @@ exercise(
 # 2.3 A smoother that never divides 0 by 0 --------------------------------------------------------
 
 
-def _row_peak(scores):
-    return scores.max(axis=1, keepdims=True)
-
-
-def _column_peak(scores):
-    return scores.max(axis=0)
-
-
-def _no_peak(scores):
-    return 0.0
-
-
 def _smooth(
     queries,
     keys,
     values,
     sigma,
     score=lambda gap, sigma: -(gap**2) / (2 * sigma**2),
-    peak=_row_peak,
+    peak=1,
     kernel=np.exp,
     axis=1,
     mend=lambda weights: weights,
 ):
-    """The softmax of scores step by step; each step can go wrong. peak: what exp is spared."""
+    """The softmax of scores step by step; each step can go wrong.
+
+    peak: the axis along which the largest score is subtracted before exp, or "none".
+    """
     scores = score(queries[:, None] - keys, sigma)
-    votes = kernel(scores - peak(scores))
+    votes = kernel(scores - (0.0 if peak == "none" else scores.max(axis=peak, keepdims=True)))
     weights = mend(votes / votes.sum(axis=axis, keepdims=True))
     return weights @ values, weights
 
@@ -203,29 +194,28 @@ _SCORE_SLIPS = {
 }  # fmt: skip
 _SMOOTH_SLIPS = {
     "Right where the votes are large enough. In the other cases every vote of a query rounds to 0, "
-    "and 0/0 is NaN. Take something away from the scores, before exp.": {"peak": _no_peak},
+    "and 0/0 is NaN. Take something away from the scores, before exp.": {"peak": "none"},
     "You subtract the largest score of the whole array. A query far from every key still has votes "
-    "that all round to 0: each row needs its own maximum.": {"peak": np.max},
+    "that all round to 0: each row needs its own maximum.": {"peak": None},
     "You subtract the largest score of each column. Within a row these are different numbers, and "
-    "that changes the weights: take the maximum of each row, axis 1.": {"peak": _column_peak},
+    "that changes the weights: take the maximum of each row, axis 1.": {"peak": 0},
     "All weights together sum to 1. Each query has a row of its own: sum along axis 1 and keep the "
-    "shape (m, 1).": {"peak": np.max, "axis": None},
+    "shape (m, 1).": {"peak": None, "axis": None},
     "The square is missing: without it a key on one side of the query has a positive score, and "
     "the farther away it is, the more it counts.":
         {"score": lambda gap, sigma: -gap / (2 * sigma**2)},
     "The far queries get 0: the NaN is covered up, not avoided. An estimate exists, and it is that "
     "of the nearest key. Keep the votes from rounding to 0.":
-        {"peak": _no_peak, "mend": np.nan_to_num},
+        {"peak": "none", "mend": np.nan_to_num},
     "Where all votes round to 0 you give every key 1/n. Far away the nearest key wins: keep the "
-    "votes from rounding to 0 instead.":
-        {
-            "peak": _no_peak,
-            "mend": lambda weights: np.nan_to_num(weights, nan=1 / weights.shape[1]),
-        },
+    "votes from rounding to 0 instead.": {
+        "peak": "none",
+        "mend": lambda weights: np.nan_to_num(weights, nan=1 / weights.shape[1]),
+    },
     "Each column sums to 1, the rows do not: normalise over the keys, axis 1.":
-        [{"peak": peak, "axis": 0} for peak in (_no_peak, _row_peak, _column_peak)],
+        [{"peak": peak, "axis": 0} for peak in ("none", 1, 0)],
     "The exponential is missing: divided by their sum, the scores themselves give the farthest key "
-    "the most weight.": {"kernel": np.positive, "peak": _no_peak},
+    "the most weight.": {"kernel": np.positive, "peak": "none"},
     "Every weight is 1/n: the sum in the denominator must run over all keys, x_j, not repeat x_i.":
         {"score": lambda gap, sigma: np.zeros_like(gap)},
 }  # fmt: skip
@@ -251,7 +241,7 @@ exercise(
     ),
     returns=("estimates", "weights"),
     mistakes=[
-        *slips(_SCORE_SLIPS, of=_smooth, either=[{"peak": _row_peak}, {"peak": _no_peak}]),
+        *slips(_SCORE_SLIPS, of=_smooth, either=[{"peak": 1}, {"peak": "none"}]),
         *slips(_SMOOTH_SLIPS, of=_smooth),
     ],
 )
@@ -291,11 +281,10 @@ def _local_constants(values, votes, squared=_mean, absolute=_median):
 
 
 _CONSTANTS_SLIPS = {
-    "These are chapter 1's mean and median: the votes K_i have no part in them.":
-        {
-            "squared": lambda values, votes: np.mean(values),
-            "absolute": lambda values, votes: np.median(values),
-        },
+    "These are chapter 1's mean and median: the votes K_i have no part in them.": {
+        "squared": lambda values, votes: np.mean(values),
+        "absolute": lambda values, votes: np.median(values),
+    },
     "The two constants are exchanged: first the one for squared errors.":
         {"squared": _median, "absolute": _mean},
     "The second is right. The first would be right if the votes summed to 1, and nobody says that "
@@ -308,11 +297,10 @@ _CONSTANTS_SLIPS = {
     "values. Ask which share of the votes lies below c.":
         {"absolute": lambda values, votes: np.median(votes * values)},
     "The first is right. For the second the values were sorted and lost their votes: each vote "
-    "must move with its value.":
-        [
-            {"absolute": lambda values, votes: _reached(np.sort(values), np.sort(votes))},
-            {"absolute": lambda values, votes: _reached(np.sort(values), votes)},
-        ],
+    "must move with its value.": [
+        {"absolute": lambda values, votes: _reached(np.sort(values), np.sort(votes))},
+        {"absolute": lambda values, votes: _reached(np.sort(values), votes)},
+    ],
     "The first is right. For the second the votes were added up in the order of the list: go "
     "through the values in ascending order.": {"absolute": _reached},
     "The first is right. The second is the value with the most votes; what counts is where half of "
@@ -321,11 +309,7 @@ _CONSTANTS_SLIPS = {
     "to 1: half of what is it?": {"absolute": _beyond_one_half},
     "The first is right. The second is a place in the sorted list; asked is the value that stands "
     "there.":
-        {
-            "absolute": lambda values, votes: np.searchsorted(
-                np.sort(values), _median(values, votes)
-            )
-        },
+        {"absolute": lambda values, votes: np.sum(values < _median(values, votes))},
     "The first is right. The second lies between two values, by interpolation. The slope of the "
     "loss changes its sign at a value: which?": {"absolute": _between},
 }  # fmt: skip

@@ -28,22 +28,17 @@ def _averaged(
     sigma,
     votes=lambda gap, sigma: np.abs(gap) <= sigma,
     divisor=lambda total, n: total,
-    empty=lambda queries, keys, values: np.nan,
+    empty=np.nan,
 ):
-    """The average under the votes step by step; each step can go wrong. empty: where none votes."""
+    """The average under the votes step by step; each step can go wrong.
+
+    empty: the average where none votes, or a function of queries, keys and values that gives it.
+    """
     seen = 1.0 * votes(queries[:, None] - keys, sigma)
     total = seen.sum(axis=1)
     some = total > 0
     averages = seen @ values / np.where(some, divisor(total, len(keys)), 1)
-    return np.where(some, averages, empty(queries, keys, values))
-
-
-def _zero(queries, keys, values):
-    return 0.0
-
-
-def _nothing(queries, keys, values):
-    return np.nan
+    return np.where(some, averages, empty(queries, keys, values) if callable(empty) else empty)
 
 
 def _nearest(queries, keys, values):
@@ -52,7 +47,7 @@ def _nearest(queries, keys, values):
 
 _WINDOW_SLIPS = {
     "Right wherever there is a key. An empty window gives 0 in your answer: that is a claim about "
-    "f which no data support. It has no estimate.": {"empty": _zero},
+    "f which no data support. It has no estimate.": {"empty": 0.0},
     "Right wherever there is a key. An empty window gives the nearest value in your answer, though "
     "the window does not reach it. It has no estimate.": {"empty": _nearest},
     "Right wherever there is a key. An empty window gives the mean of all values in your answer, "
@@ -68,9 +63,9 @@ _WINDOW_SLIPS = {
         {"votes": lambda gap, sigma: np.abs(gap) <= sigma / 2},
     "The sum over the window was divided by n, the number of all keys. Divide by what the window "
     "holds, so that the weights of a query sum to 1.":
-        [{"divisor": lambda total, n: n, "empty": empty} for empty in (_zero, _nothing)],
+        [{"divisor": lambda total, n: n, "empty": empty} for empty in (0.0, np.nan)],
     "These are sums over the window. An average divides by the number of keys in it.":
-        [{"divisor": lambda total, n: 1, "empty": empty} for empty in (_zero, _nothing)],
+        [{"divisor": lambda total, n: 1, "empty": empty} for empty in (0.0, np.nan)],
     "Every key to the right of a query is seen, however far away: the difference is negative "
     "there. A distance has no sign.": {"votes": lambda gap, sigma: gap <= sigma},
     "Every key to the left of a query is seen, however far away: the difference is negative there. "

@@ -155,12 +155,7 @@ exercise(
 # 5.3 How fast, and in how many dimensions --------------------------------------------------------
 
 
-def _rates(
-    d,
-    limit=lambda d: 1 / d,
-    a=lambda d: 1 / (4 + d),
-    r=lambda d: 4 / (4 + d),
-):
+def _rates(d, limit=lambda d: 1 / d, a=lambda d: 1 / (4 + d), r=lambda d: 4 / (4 + d)):
     return limit(d), a(d), r(d)
 
 
