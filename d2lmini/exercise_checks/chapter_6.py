@@ -142,7 +142,7 @@ def _walk(
     to=np.log,
     back=np.exp,
     clear=True,
-    show=lambda path: path,
+    show=np.array,
     **slope,
 ):
     """σ after 0, 1, … steps, by hand; to and back: what is stepped in, slope: knobs of _slope."""

@@ -407,22 +407,12 @@ def _head_weights(tokens, W_q, W_k, d, swapped=False, axis=1):
 
 
 def _sum_of_heads(
-    tokens,
-    W_q,
-    W_k,
-    W_v,
-    W_o,
-    d=lambda tokens, q, v: q.shape[1],
-    join=lambda parts: sum(parts),
-    **softmax,
+    tokens, W_q, W_k, W_v, W_o, d=lambda tokens, q, v: q.shape[1], join=sum, **softmax
 ):
     """The heads one by one; d of the scale, the joining and the softmax can go wrong."""
-    return join(
-        [
-            _head_weights(tokens, q, k, d(tokens, q, v), **softmax) @ tokens @ v @ o
-            for q, k, v, o in zip(W_q, W_k, W_v, W_o, strict=True)
-        ]
-    )
+    heads = zip(W_q, W_k, W_v, W_o, strict=True)
+    weights = partial(_head_weights, tokens, **softmax)
+    return join([weights(q, k, d(tokens, q, v)) @ tokens @ v @ o for q, k, v, o in heads])
 
 
 def _weights_of_all(tokens, W_q, W_k):
