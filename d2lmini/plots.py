@@ -207,7 +207,8 @@ def heatmap(
     edges = _edges(np.asarray(places[0])[columns]), _edges(np.asarray(places[1])[rows])
     known = np.concatenate([np.ravel(p)[np.isfinite(np.ravel(p))] for p in panels.values()])
     low = np.min(known, initial=0.0) if low is None else low
-    top = np.max(known, initial=0.0) or low + 1.0
+    top = np.max(known, initial=0.0)
+    top = top if top > low else low + 1.0
     for axis, (name, panel) in zip(axes, panels.items(), strict=True):
         cells = np.asarray(panel)[np.ix_(rows, columns)]
         image = axis.pcolormesh(*edges, cells, cmap=_WEIGHTS, vmin=low, vmax=top)

@@ -105,7 +105,7 @@ def claims_with_numbers(
 
 
 def first(table: Mapping[str, Any]) -> str | None:
-    """What to say: the first entry of what to say -> whether it is so that is so, else None."""
+    """The first that is so in a table, what to say -> whether it is so; None where nothing is."""
     return next((said for said, so in table.items() if so), None)
 
 

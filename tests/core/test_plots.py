@@ -324,6 +324,15 @@ def test_curves_to_compare_are_dashed_and_need_no_data():
     assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
 
 
+@pytest.mark.parametrize(
+    ("entries", "limits"), [([-5.0, -1.0], (-5, 0)), ([0.0, 0.0], (0, 1)), ([np.nan, 3.0], (0, 3))]
+)
+def test_a_scale_that_begins_at_the_smallest_entry_below_0_ends_at_0_or_above(entries, limits):
+    ax = plt.figure().subplots()
+    plots.heatmap([0], [0, 1], [entries], ax=ax, low=None)
+    assert ax.collections[0].get_clim() == limits
+
+
 def test_the_bar_of_one_row_is_no_taller_than_the_row_and_begins_where_it_is_told():
     figure = plt.figure(layout="constrained")
     axes = figure.subplots(1, 2)
