@@ -23,7 +23,9 @@ Curves = dict[str, Numbers]
 #: Colours by role; "weights" is the sequential scale from 0 to the shared maximum.
 PALETTE: dict = json.loads(Path(__file__).with_name("palette.json").read_text())
 
-_WEIGHTS = LinearSegmentedColormap.from_list("d2lmini", PALETTE["weights"])
+_WEIGHTS = LinearSegmentedColormap.from_list("d2lmini", PALETTE["weights"]).with_extremes(
+    bad="#B0B0B0"  # NaN
+)
 _LINE = 2.2
 
 
@@ -65,20 +67,24 @@ def fit(
     ax: Axes | None = None,
     bands: dict[str, tuple[Numbers, Numbers]] | None = None,
     labels: tuple[str, str] | None = None,
+    dashed: Sequence[str] = (),
 ) -> None:
     """Data as points and one curve per estimate, over x.
 
-    keys (n,), values (n,), queries (m,) ascending; curves: dict label -> (m,), where NaN shows as
-    a gap; truth (m,) dashed. bands: dict label -> (low (m,), high (m,)), shaded in the colours of
-    the curves, first to first. labels: the two axes, instead of query and value.
+    keys (n,), values (n,), which may be empty; queries (m,) ascending; curves: dict label -> (m,),
+    where NaN shows as a gap; truth (m,) dashed. bands: dict label -> (low (m,), high (m,)), shaded
+    in the colours of the curves, first to first. labels: the two axes, instead of query and value.
+    dashed: the labels of curves to compare with others, which are drawn dashed.
     """
     ax = ax or _figure()
     for (label, (low, high)), look in zip((bands or {}).items(), _looks(), strict=False):
         ax.fill_between(queries, low, high, color=look["color"], alpha=0.2, lw=0, label=label)
-    ax.plot(keys, values, "o", color=PALETTE["data"], markersize=5, label="data")
+    if len(keys):
+        ax.plot(keys, values, "o", color=PALETTE["data"], markersize=5, label="data")
     if truth is not None:
         ax.plot(queries, truth, "--", color=PALETTE["truth"], linewidth=1.6, label="truth")
     for (label, curve), look in zip(curves.items(), _looks(), strict=False):
+        look |= {"linestyle": "--"} if label in dashed else {}
         ax.plot(queries, curve, **look, linewidth=_LINE, label=label)
         known = np.isfinite(np.pad(np.asarray(curve, float), 1, constant_values=np.nan))
         alone = known[1:-1] & ~known[:-2] & ~known[2:]  # a point between two gaps: no line shows it
@@ -179,13 +185,16 @@ def heatmap(
     weights: Numbers | Curves,
     ax: Axes | Sequence[Axes] | None = None,
     title: str | None = None,
+    low: float | None = 0.0,
+    label: str = "attention weight",
 ) -> None:
     """Attention weights as colour: rows are queries (up), columns are keys (across), in x units.
 
     queries (m,), keys (n,); weights (m, n), or a dict title -> (m, n) whose panels share one
     colour scale, from 0 to the largest weight of all, and one colour bar. With a dict, ``ax`` is
     a sequence of Axes, one per panel. Each cell reaches halfway to its neighbours. Words in place
-    of numbers label rows and columns in their order, the first row at the top.
+    of numbers label rows and columns in their order, the first row at the top. low: where the scale
+    begins, None for the smallest entry below 0; label: of the colour bar. NaN is grey.
     """
     panels = weights if isinstance(weights, dict) else {title: weights}
     _not_empty(queries=queries, keys=keys, weights=panels)
@@ -196,21 +205,24 @@ def heatmap(
     ]
     columns, rows = (np.argsort(side) for side in places)
     edges = _edges(np.asarray(places[0])[columns]), _edges(np.asarray(places[1])[rows])
-    top = max(np.max(np.asarray(panel), initial=0.0) for panel in panels.values()) or 1.0
+    known = np.concatenate([np.ravel(p)[np.isfinite(np.ravel(p))] for p in panels.values()])
+    low = np.min(known, initial=0.0) if low is None else low
+    top = np.max(known, initial=0.0)
+    top = top if top > low else low + 1.0
     for axis, (name, panel) in zip(axes, panels.items(), strict=True):
         cells = np.asarray(panel)[np.ix_(rows, columns)]
-        image = axis.pcolormesh(*edges, cells, cmap=_WEIGHTS, vmin=0, vmax=top)
+        image = axis.pcolormesh(*edges, cells, cmap=_WEIGHTS, vmin=low, vmax=top)
         _finish(axis, "key k (columns)", "query q (rows)", name, grid=False)
         _name_cells(axis, *words)
     if ax is None:
         _outer_labels(axes)
-    _colour_bar(axes, image, title if isinstance(weights, dict) else None)
+    _colour_bar(axes, image, label, title if isinstance(weights, dict) else None)
 
 
-def _colour_bar(axes: Sequence[Axes], image: ScalarMappable, title: str | None) -> None:
+def _colour_bar(axes: Sequence[Axes], image: ScalarMappable, label: str, title: str | None) -> None:
     """One bar for all panels, and their common title."""
     figure = axes[0].figure
-    bar = figure.colorbar(image, ax=list(axes), pad=0.02, label="attention weight")
+    bar = figure.colorbar(image, ax=list(axes), pad=0.02, label=label)
     bar.outline.set_visible(False)
     if title:
         figure.suptitle(title, color=PALETTE["text"], fontsize=13)

@@ -183,8 +183,8 @@ MUTANTS = [
     Mutant(
         "each heatmap on a scale of its own",
         "d2lmini/plots.py",
-        "vmin=0, vmax=top",
-        "vmin=0, vmax=np.max(cells)",
+        "vmin=low, vmax=top",
+        "vmin=low, vmax=np.max(cells)",
         ("tests/core/test_plots.py",),
     ),
     Mutant(

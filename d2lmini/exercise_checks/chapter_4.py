@@ -10,9 +10,11 @@ from ..bandwidth import leave_one_out_error, plug_in_bandwidth
 from ..data import sine_linear
 from ..local_line import local_linear
 from .compare import as_numbers
-from .engine import Exercise, register, slips
+from .engine import exercises_of, slips
 from .limits import AnswerError, UnfinishedError
 from .parts import claims_with_numbers
+
+exercise = exercises_of(4)
 
 # 4.1 How many does a query listen to? ------------------------------------------------------------
 
@@ -36,54 +38,38 @@ def _numbers(
 _NUMBERS_SLIPS = {
     "Those are the numbers of the kernel values. Attention weights are kernel values divided by "
     "their sum, so that each row sums to 1.": {"H": _kernel},
-    "Those are the numbers for the bandwidth σ²: the library squares σ by itself.": {
-        "H": lambda keys, sigma: _weights(keys, sigma**2)
-    },
+    "Those are the numbers for the bandwidth σ²: the library squares σ by itself.":
+        {"H": lambda keys, sigma: _weights(keys, sigma**2)},
     "The own weights were squared before they were added. The squares belong to the second number "
     "only.": {"degrees": lambda H: np.trace(H**2)},
     "The sum of the squared weights is one over the effective number: with n equal weights it is "
     "1/n, and n keys are heard.": {"effective": lambda H: np.sum(H**2, axis=1)},
     "The squares were added down a column, over the queries. Each query has its own effective "
     "number: add along the row.": {"effective": lambda H: 1 / np.sum(H**2, axis=0)},
-    "One over the largest weight looks at a single key. Formula (4.2) has all of them.": {
-        "effective": lambda H: 1 / H.max(axis=1)
-    },
+    "One over the largest weight looks at a single key. Formula (4.2) has all of them.":
+        {"effective": lambda H: 1 / H.max(axis=1)},
     "That is the exponential of the entropy, another count of keys. The one of (4.2), which "
-    "divides the noise variance, "
-    "has the squares of the weights.": {
-        "effective": lambda H: np.exp(-np.sum(H * np.log(H), axis=1))
-    },
-    "The effective number is one over the sum of squares, without a root.": {
-        "effective": lambda H: np.sqrt(1 / np.sum(H**2, axis=1))
-    },
+    "divides the noise variance, has the squares of the weights.":
+        {"effective": lambda H: np.exp(-np.sum(H * np.log(H), axis=1))},
+    "The effective number is one over the sum of squares, without a root.":
+        {"effective": lambda H: np.sqrt(1 / np.sum(H**2, axis=1))},
     "Each row sums to 1, so the sum of all weights is n whatever σ is. Degrees of freedom are the "
     "weights that points give to themselves.": {"degrees": np.sum},
-    "The own weights were averaged. The degrees of freedom are their sum.": {
-        "degrees": lambda H: np.mean(np.diag(H))
-    },
-    "That is tr(H Hᵀ), which some books call degrees of freedom too. Chapter 4 uses tr(H), the "
-    "sum of the own weights.": {"degrees": lambda H: np.sum(H**2)},
-}
+    "The own weights were averaged. The degrees of freedom are their sum.":
+        {"degrees": lambda H: np.mean(np.diag(H))},
+    "That is tr(H Hᵀ), which some books call degrees of freedom too. Chapter 4 uses tr(H), the sum "
+    "of the own weights.": {"degrees": lambda H: np.sum(H**2)},
+}  # fmt: skip
 
-register(
-    Exercise(
-        name="effective_numbers",
-        chapter=4,
-        title="How many points, how many parameters",
-        kind="compute",
-        reference=_numbers,
-        returns=("degrees of freedom", "effective keys"),
-        cases=[
-            {"keys": [0, 1, 3], "sigma": 1.0},
-            {"keys": [0, 0.5, 0.7, 2.5], "sigma": 0.6},
-            {"keys": [1, 2, 2.5, 4, 4.2, 7], "sigma": 1.5},
-        ],
-        draw=lambda rng: {
-            "keys": np.sort(rng.uniform(0, 5, 6)).tolist(),
-            "sigma": float(rng.uniform(0.3, 1.5)),
-        },
-        mistakes=slips(_NUMBERS_SLIPS, of=_numbers),
-    )
+exercise(
+    "effective_numbers",
+    "How many points, how many parameters",
+    "compute",
+    reference=_numbers,
+    returns=("degrees of freedom", "effective keys"),
+    cases=[([0, 1, 3], 1.0), ([0, 0.5, 0.7, 2.5], 0.6), ([1, 2, 2.5, 4, 4.2, 7], 1.5)],
+    draw=lambda rng: (np.sort(rng.uniform(0, 5, 6)), rng.uniform(0.3, 1.5)),
+    mistakes=slips(_NUMBERS_SLIPS, of=_numbers),
 )
 
 
@@ -155,79 +141,67 @@ def _over_served(scores, values):
 
 _LOO_SLIPS = {
     "That is the training error: each point votes on itself, with the best score of its row. Hide "
-    "the diagonal before you normalise (a score of 0 hides "
-    "nothing).": _lonely_or_not(masked_softmax),
+    "the diagonal before you normalise (a score of 0 hides nothing).":
+        _lonely_or_not(masked_softmax),
     "The own weight is gone, but the weights that remain no longer sum to 1. The diagonal must be "
-    "hidden before the rows are "
-    "normalised.": _lonely_or_not(lambda scores: masked_softmax(scores) * _others(scores)),
+    "hidden before the rows are normalised.":
+        _lonely_or_not(lambda scores: masked_softmax(scores) * _others(scores)),
     "The weights of a row do not sum to 1: the maxima or sums of the rows were lined up with the "
     "columns. Give them the shape (n, 1), as keepdims=True does.": _lonely_or_not(_along_columns),
-    "These are the right squares; (4.5) takes their mean, not their sum.": {
-        "loss": lambda r: np.sum(r**2)
-    },
-    "That is the root of the leave-one-out error. (4.5) has no root.": {
-        "loss": lambda r: np.sqrt(np.mean(r**2))
-    },
-    "The residuals enter (4.5) squared; yours enter with their size.": {
-        "loss": lambda r: np.mean(np.abs(r))
-    },
+    "These are the right squares; (4.5) takes their mean, not their sum.":
+        {"loss": lambda r: np.sum(r**2)},
+    "That is the root of the leave-one-out error. (4.5) has no root.":
+        {"loss": lambda r: np.sqrt(np.mean(r**2))},
+    "The residuals enter (4.5) squared; yours enter with their size.":
+        {"loss": lambda r: np.mean(np.abs(r))},
     "Right while every point has another key in reach. A point without one was left out of the "
-    "average, so that the easy points alone are judged; such a "
-    "bandwidth is not admissible.": _over_served,
+    "average, so that the easy points alone are judged; such a bandwidth is not admissible.":
+        _over_served,
     "Right while every point has another key in reach. A point without one was predicted by 0, "
     "which nothing supports: this bandwidth is not admissible.": {"lonely": None},
-    "Right while every point has another key in reach. A score that is only very low hides "
-    "nothing from a point that has no other: it votes on itself "
-    "again.": {"weights": _own_score_low, "lonely": None},
+    "Right while every point has another key in reach. A score that is only very low hides nothing "
+    "from a point that has no other: it votes on itself again.":
+        {"weights": _own_score_low, "lonely": None},
     "Right while every point has another key in reach. Otherwise the bandwidth is not admissible, "
-    "and a search for the smallest error needs a number for it that is larger than all others; "
-    "NaN compares with nothing.": {"lonely": math.nan},
+    "and a search for the smallest error needs a number for it that is larger than all others; NaN "
+    "compares with nothing.": {"lonely": math.nan},
     "Formula (4.6) is right on paper. Where an own weight rounds to 1 it divides 0 by 0. Remove "
     "the diagonal from the scores instead.": _by_division,
     "A row of very low scores gives 0/0: all exponentials round to 0, although the weights exist. "
     "Subtract the row's maximum first, after the diagonal is hidden.": _lonely_or_not(_plain),
-}
+}  # fmt: skip
 
 _INF = math.inf
 
-register(
-    Exercise(
-        name="leave_one_out",
-        chapter=4,
-        title="Leave one out",
-        kind="implement",
-        reference=_leave_one_out,
-        cases=[
-            {"scores": [[0, -1, -2], [-1, 0, -0.5], [-2, -0.5, 0]], "values": [1, 4, 2]},
-            {
-                "scores": [
-                    [0, -800, -3200, -1250],
-                    [-800, 0, -800, -50],
-                    [-3200, -800, 0, -2450],
-                    [-1250, -50, -2450, 0],
-                ],
-                "values": [3, 1, 2, 5],
-            },
-            {
-                "scores": [[0, -48, -52], [-48, 0, -45], [-52, -45, 0]],
-                "values": [2, 5, -1],
-            },
-            {
-                "scores": [
-                    [0, -0.3, -_INF, -_INF],
-                    [-0.3, 0, -0.1, -_INF],
-                    [-_INF, -0.1, 0, -_INF],
-                    [-_INF, -_INF, -_INF, 0],
-                ],
-                "values": [2, 4, 1, 3],
-            },
-        ],
-        draw=lambda rng: {
-            "scores": (-(((k := rng.uniform(0, 5, 6))[:, None] - k) ** 2)).tolist(),
-            "values": rng.normal(size=6).tolist(),
-        },
-        mistakes=slips(_LOO_SLIPS, of=_loo),
-    )
+exercise(
+    "leave_one_out",
+    "Leave one out",
+    "implement",
+    reference=_leave_one_out,
+    cases=[
+        ([[0, -1, -2], [-1, 0, -0.5], [-2, -0.5, 0]], [1, 4, 2]),
+        (
+            [
+                [0, -800, -3200, -1250],
+                [-800, 0, -800, -50],
+                [-3200, -800, 0, -2450],
+                [-1250, -50, -2450, 0],
+            ],
+            [3, 1, 2, 5],
+        ),
+        ([[0, -48, -52], [-48, 0, -45], [-52, -45, 0]], [2, 5, -1]),
+        (
+            [
+                [0, -0.3, -_INF, -_INF],
+                [-0.3, 0, -0.1, -_INF],
+                [-_INF, -0.1, 0, -_INF],
+                [-_INF, -_INF, -_INF, 0],
+            ],
+            [2, 4, 1, 3],
+        ),
+    ],
+    draw=lambda rng: (-(((k := rng.uniform(0, 5, 6))[:, None] - k) ** 2), rng.normal(size=6)),
+    mistakes=slips(_LOO_SLIPS, of=_loo),
 )
 
 
@@ -251,27 +225,24 @@ def _error_numbers():
     }
 
 
-register(
-    Exercise(
-        name="error_claims",
-        chapter=4,
-        title="What an error curve tells",
-        kind="explain",
-        judge=claims_with_numbers(
-            {"a": False, "b": True, "c": False, "d": False, "e": True, "f": False},
-            _error_numbers,
-            "Ask of each error: which values is the estimate compared with, and have they taken "
-            "part in making it?",
-            {
-                "a": "Compare the estimates at the keys with sample.f, not with the values.",
-                "b": "Fresh noise has had no part in the curve: what does its square add?",
-                "c": "What does the leave-one-out error contain that is not the curve's fault?",
-                "d": "Count the entries of the curve that are lower than both their neighbours.",
-                "e": "Use (4.6), or exercise 4.2, on the sample of the setup with σ = 0.3.",
-                "f": "Count the points whose nearest other key is 0.05 away or more.",
-            },
-        ),
-    )
+exercise(
+    "error_claims",
+    "What an error curve tells",
+    "explain",
+    judge=claims_with_numbers(
+        {"a": False, "b": True, "c": False, "d": False, "e": True, "f": False},
+        _error_numbers,
+        "Ask of each error: which values is the estimate compared with, and have they taken "
+        "part in making it?",
+        {
+            "a": "Compare the estimates at the keys with sample.f, not with the values.",
+            "b": "Fresh noise has had no part in the curve: what does its square add?",
+            "c": "What does the leave-one-out error contain that is not the curve's fault?",
+            "d": "Count the entries of the curve that are lower than both their neighbours.",
+            "e": "Use (4.6), or exercise 4.2, on the sample of the setup with σ = 0.3.",
+            "f": "Count the points whose nearest other key is 0.05 away or more.",
+        },
+    ),
 )
 
 
@@ -354,10 +325,8 @@ def _normalises(answer):
 
 def _copies_values(answer):
     keys, values, _, _ = _draw_world(*_WORLDS["0 to 5"], 0)
-    return (
-        np.mean((_estimates(answer, keys, keys, values) - values) ** 2)
-        < _WORLDS["0 to 5"][2] ** 2 / 2
-    )
+    error = np.mean((_estimates(answer, keys, keys, values) - values) ** 2)
+    return error < _WORLDS["0 to 5"][2] ** 2 / 2
 
 
 _FIXED = (
@@ -415,13 +384,11 @@ def _judge_smoother(answer):
     return f"Error relative to σ = 1: {found}. Each must be {ENOUGH} at most. {why}"
 
 
-register(
-    Exercise(
-        name="better_smoother",
-        chapter=4,
-        title="A hyperparameter that pays",
-        kind="design",
-        judge=_judge_smoother,
-        seconds=60,
-    )
+exercise(
+    "better_smoother",
+    "A hyperparameter that pays",
+    "design",
+    judge=_judge_smoother,
+    takes=("queries", "keys", "values"),
+    seconds=60,
 )

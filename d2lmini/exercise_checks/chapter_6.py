@@ -1,16 +1,18 @@
 """Exercises of chapter 6: learning w. Torch is imported when an answer is checked, not before."""
 
 import inspect
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
 from ..attention import masked_softmax, nadaraya_watson
 from ..bandwidth import bias_variance, leave_one_out_error, training_error
 from ..data import sine_power
-from .engine import Exercise, register, slips
+from .engine import exercises_of, slips
 from .limits import AnswerError
-from .parts import claims_with_numbers
+from .parts import claims_with_numbers, first
+
+exercise = exercises_of(6)
 
 SEED = 2  # of the data that the reader trains on
 STEPS = 60
@@ -22,10 +24,6 @@ def _tensor(name, value):
     return torch.tensor(value, dtype=torch.float64) if isinstance(value, list) else value
 
 
-def _as_floats(name, value):
-    return np.array(value, dtype=float) if isinstance(value, list) else value
-
-
 # 6.1 Many averages at once -----------------------------------------------------------------------
 
 
@@ -35,42 +33,35 @@ def _averages(weights, values, reduce="sum", axis=1):
 
 _AVERAGES_SLIPS = {
     "Right numbers, but a batch with a single query comes back without its axis: squeeze() takes "
-    "away every axis of length 1. "
-    "Say which ones are to go.": lambda weights, values: (weights * values).sum(1).squeeze(),
-    "The right product. Its shape is still (n, 1, 1): take the "
-    "last two axes away.": lambda weights, values: weights[:, None, :] @ values[:, :, None],
+    "away every axis of length 1. Say which ones are to go.":
+        lambda weights, values: (weights * values).sum(1).squeeze(),
+    "The right product. Its shape is still (n, 1, 1): take the last two axes away.":
+        lambda weights, values: weights[:, None, :] @ values[:, :, None],
     "The result has shape (n, m, m): each value was multiplied by each weight. For a sum over the "
-    "m keys they must be the two "
-    "inner axes of the product.": lambda weights, values: weights[:, :, None] @ values[:, None, :],
-    "The result has shape (n, n): each query's weights met every query's values. In a batch, "
-    "query i meets the values of query i only.": lambda weights, values: weights @ values.T,
+    "m keys they must be the two inner axes of the product.":
+        lambda weights, values: weights[:, :, None] @ values[:, None, :],
+    "The result has shape (n, n): each query's weights met every query's values. In a batch, query "
+    "i meets the values of query i only.": lambda weights, values: weights @ values.T,
     "The sum runs over the queries, axis 0. Each query wants a sum over its own keys.": {"axis": 0},
-    "Too small by a factor m: the weights sum to 1 already, so nothing is left to divide by.": {
-        "reduce": "mean"
-    },
-    "That is the plain mean of each query's values: the weights "
-    "have no part in it.": lambda weights, values: values.mean(1),
-}
+    "Too small by a factor m: the weights sum to 1 already, so nothing is left to divide by.":
+        {"reduce": "mean"},
+    "That is the plain mean of each query's values: the weights have no part in it.":
+        lambda weights, values: values.mean(1),
+}  # fmt: skip
 
-register(
-    Exercise(
-        name="batched_averages",
-        chapter=6,
-        title="Many averages at once",
-        kind="implement",
-        prepare=_tensor,
-        reference=_averages,
-        cases=[
-            {"weights": [[0.5, 0.25, 0.25]], "values": [[4, 8, 0]]},
-            {"weights": [[0.9, 0.1], [0.3, 0.7]], "values": [[1, 5], [-2, 3]]},
-            {"weights": [[0.2, 0.8], [1, 0], [0.6, 0.4]], "values": [[1, 2], [3, 9], [5, -4]]},
-        ],
-        draw=lambda rng: {
-            "weights": rng.dirichlet(np.ones(4), 3).tolist(),
-            "values": rng.normal(size=(3, 4)).tolist(),
-        },
-        mistakes=slips(_AVERAGES_SLIPS, of=_averages),
-    )
+exercise(
+    "batched_averages",
+    "Many averages at once",
+    "implement",
+    prepare=_tensor,
+    reference=_averages,
+    cases=[
+        ([[0.5, 0.25, 0.25]], [[4, 8, 0]]),
+        ([[0.9, 0.1], [0.3, 0.7]], [[1, 5], [-2, 3]]),
+        ([[0.2, 0.8], [1, 0], [0.6, 0.4]], [[1, 2], [3, 9], [5, -4]]),
+    ],
+    draw=lambda rng: (rng.dirichlet(np.ones(4), 3), rng.normal(size=(3, 4))),
+    mistakes=slips(_AVERAGES_SLIPS, of=_averages),
 )
 
 
@@ -100,47 +91,35 @@ def _slope_by_autograd(keys, values, sigma):
 _SLOPE_SLIPS = {
     "The sign is turned round: a residual is estimate minus value, and the score grows towards 0 "
     "when σ grows. Follow the two signs.": {"times": lambda n, sigma: -1},
-    "That is the slope with respect to w. One more step of the chain rule leads from w to log σ.": {
-        "times": lambda n, sigma: -sigma
-    },
-    "That is the slope with respect to σ. Asked is the one with respect to log σ.": {
-        "times": lambda n, sigma: 1 / sigma
-    },
+    "That is the slope with respect to w. One more step of the chain rule leads from w to log σ.":
+        {"times": lambda n, sigma: -sigma},
+    "That is the slope with respect to σ. Asked is the one with respect to log σ.":
+        {"times": lambda n, sigma: 1 / sigma},
     "Only the factor that σ contributes is missing: differentiate the score with respect to log σ "
     "once more and look at what stands before d².": {"times": lambda n, sigma: sigma**2},
     "The covariance is not centred. When one score rises all the weights of the row change, "
     "because they must still sum to 1: subtract the weighted mean of d².": {"centred": False},
-    "That is the slope of the leave-in loss: each point has a weight in its own estimate. Hide "
-    "the diagonal before you normalise.": {"leave_in": True},
-    "That is the slope of the summed loss; (6.3) is a mean over the n points.": {
-        "times": lambda n, sigma: n
-    },
-    "Half of it: the square has a derivative with a factor in front.": {
-        "times": lambda n, sigma: 1 / 2
-    },
-}
+    "That is the slope of the leave-in loss: each point has a weight in its own estimate. Hide the "
+    "diagonal before you normalise.": {"leave_in": True},
+    "That is the slope of the summed loss; (6.3) is a mean over the n points.":
+        {"times": lambda n, sigma: n},
+    "Half of it: the square has a derivative with a factor in front.":
+        {"times": lambda n, sigma: 1 / 2},
+}  # fmt: skip
 
-register(
-    Exercise(
-        name="loss_slope",
-        chapter=6,
-        title="The slope of the loss, by hand",
-        kind="derive",
-        prepare=_as_floats,
-        tolerance=1e-4,  # autograd in single precision is right as well
-        reference=_slope_by_autograd,
-        cases=[
-            {"keys": [0, 1, 3], "values": [1, 2, 0], "sigma": 2.0},
-            {"keys": [0.5, 1, 2, 4], "values": [3, -1, 0.5, 2], "sigma": 0.7},
-            {"keys": [0, 0.4, 1.5, 2, 5], "values": [2, 1, 4, 3, -1], "sigma": 1.3},
-        ],
-        draw=lambda rng: {
-            "keys": rng.uniform(0, 5, 7).tolist(),
-            "values": rng.normal(size=7).tolist(),
-            "sigma": float(rng.uniform(0.4, 2)),
-        },
-        mistakes=slips(_SLOPE_SLIPS, of=_slope),
-    )
+exercise(
+    "loss_slope",
+    "The slope of the loss, by hand",
+    "derive",
+    tolerance=1e-4,  # autograd in single precision is right as well
+    reference=_slope_by_autograd,
+    cases=[
+        ([0, 1, 3], [1, 2, 0], 2.0),
+        ([0.5, 1, 2, 4], [3, -1, 0.5, 2], 0.7),
+        ([0, 0.4, 1.5, 2, 5], [2, 1, 4, 3, -1], 1.3),
+    ],
+    draw=lambda rng: (rng.uniform(0, 5, 7), rng.normal(size=7), rng.uniform(0.4, 2)),
+    mistakes=slips(_SLOPE_SLIPS, of=_slope),
 )
 
 
@@ -163,7 +142,7 @@ def _walk(
     to=np.log,
     back=np.exp,
     clear=True,
-    show=lambda path: path,
+    show=np.array,
     **slope,
 ):
     """σ after 0, 1, … steps, by hand; to and back: what is stepped in, slope: knobs of _slope."""
@@ -182,56 +161,37 @@ _WALK_SLIPS = {
     "The walk steps in σ itself. Make log σ the parameter: then a step multiplies σ, and σ cannot "
     "become negative.": _IN_SIGMA,
     "The walk steps in w = 1/σ. Make log σ the parameter.": _IN_W,
-    "The walk goes uphill: the loss grows with each step. Move against the slope.": {
-        "times": lambda n, sigma: -1
-    },
-    "The steps are n times too long: that is the summed loss. (6.3) is a mean.": {
-        "times": lambda n, sigma: n
-    },
-    "The first step is right, the later ones are too long: backward() adds to the gradient that "
-    "is there. Clear it before each step.": {"clear": False},
+    "The walk goes uphill: the loss grows with each step. Move against the slope.":
+        {"times": lambda n, sigma: -1},
+    "The steps are n times too long: that is the summed loss. (6.3) is a mean.":
+        {"times": lambda n, sigma: n},
+    "The first step is right, the later ones are too long: backward() adds to the gradient that is "
+    "there. Clear it before each step.": {"clear": False},
     "Those are the values of log σ: return σ.": {"show": np.log},
     "Those are the values of w = 1/σ: return σ.": {"show": np.reciprocal},
-    "The start stands there twice and the last step is missing: write σ down after the update, "
-    "not before.": {"show": lambda path: path[[0, *range(len(path) - 1)]]},
-    "The steps are right, the start is missing: entry 0 is the σ you began with.": {
-        "show": lambda path: path[1:]
-    },
-}
+    "The start stands there twice and the last step is missing: write σ down after the update, not "
+    "before.": {"show": lambda path: path[[0, *range(len(path) - 1)]]},
+    "The steps are right, the start is missing: entry 0 is the σ you began with.":
+        {"show": lambda path: path[1:]},
+}  # fmt: skip
 
-register(
-    Exercise(
-        name="learn_sigma",
-        chapter=6,
-        title="Learn σ by gradient descent",
-        kind="implement",
-        prepare=_as_floats,
-        reference=_learn_sigma,
-        cases=[
-            {
-                "keys": [0, 1, 2, 4],
-                "values": [0, 2, 1, 3],
-                "sigma": 0.8,
-                "steps": 2,
-                "step_size": 0.3,
-            },
-            {
-                "keys": [0, 0.3, 0.8, 1.1, 1.9, 2.4, 3],
-                "values": [0.2, 0.5, 1.4, 1.3, 2.2, 1.8, 1.1],
-                "sigma": 1.2,
-                "steps": 5,
-                "step_size": 0.5,
-            },
-        ],
-        draw=lambda rng: {
-            "keys": np.sort(rng.uniform(0, 5, 9)).tolist(),
-            "values": rng.normal(size=9).tolist(),
-            "sigma": float(rng.uniform(0.5, 1.5)),
-            "steps": 4,
-            "step_size": 0.2,
-        },
-        mistakes=slips(_WALK_SLIPS, of=_walk),
-    )
+exercise(
+    "learn_sigma",
+    "Learn σ by gradient descent",
+    "implement",
+    reference=_learn_sigma,
+    cases=[
+        ([0, 1, 2, 4], [0, 2, 1, 3], 0.8, 2, 0.3),
+        ([0, 0.3, 0.8, 1.1, 1.9, 2.4, 3], [0.2, 0.5, 1.4, 1.3, 2.2, 1.8, 1.1], 1.2, 5, 0.5),
+    ],
+    draw=lambda rng: (
+        np.sort(rng.uniform(0, 5, 9)),
+        rng.normal(size=9),
+        rng.uniform(0.5, 1.5),
+        4,
+        0.2,
+    ),
+    mistakes=slips(_WALK_SLIPS, of=_walk),
 )
 
 
@@ -258,28 +218,25 @@ def _loss_numbers():
     }
 
 
-register(
-    Exercise(
-        name="why_leave_one_out",
-        chapter=6,
-        title="Why the plain training error fails",
-        kind="explain",
-        judge=claims_with_numbers(
-            {"a": True, "b": False, "c": True, "d": False, "e": False, "f": True, "g": False},
-            _loss_numbers,
-            "Let σ become very small in each claim: which key has all the weight then? The two "
-            "functions above give both losses for any σ that you wish to try.",
-            {
-                "a": "Call leave_in on the sample with σ = 0.01.",
-                "b": "Divide the leave-in loss at σ = 0.1 by the one at σ = 0.05.",
-                "c": "Estimate at the query 2.5 with σ = 0.001.",
-                "d": "Keys 0, 0, 1 with values 1, 3, 5, and σ = 0.001.",
-                "e": "Call leave_out on the sample with σ = 0.001.",
-                "f": "Divide the leave-in loss by the other on the grid; the largest ratio.",
-                "g": "Add 1 to one value, and follow that point's own residual.",
-            },
-        ),
-    )
+exercise(
+    "why_leave_one_out",
+    "Why the plain training error fails",
+    "explain",
+    judge=claims_with_numbers(
+        {"a": True, "b": False, "c": True, "d": False, "e": False, "f": True, "g": False},
+        _loss_numbers,
+        "Let σ become very small in each claim: which key has all the weight then? The two "
+        "functions above give both losses for any σ that you wish to try.",
+        {
+            "a": "Call leave_in on the sample with σ = 0.01.",
+            "b": "Divide the leave-in loss at σ = 0.1 by the one at σ = 0.05.",
+            "c": "Estimate at the query 2.5 with σ = 0.001.",
+            "d": "Keys 0, 0, 1 with values 1, 3, 5, and σ = 0.001.",
+            "e": "Call leave_out on the sample with σ = 0.001.",
+            "f": "Divide the leave-in loss by the other on the grid; the largest ratio.",
+            "g": "Add 1 to one value, and follow that point's own residual.",
+        },
+    ),
 )
 
 
@@ -360,37 +317,33 @@ def _judge_w(w):
     right = _learned()[0]
     if np.isclose(abs(w), right, rtol=0.02):
         return None
-    if np.isclose(abs(w), 1 / right, rtol=0.02):
-        return f"w is {w:.3g}: that is the learned σ. Which way round are the two?"
-    if abs(w) > 20:
-        return (
-            f"w is {w:.4g}, far out on the plain. Either the loss lets each point vote on itself, "
-            "or a step was too long."
-        )
-    error = leave_one_out_error(*_points(), sigma=1 / max(abs(w), 1e-6))
+    error = leave_one_out_error(*_points(), sigma=1 / np.clip(abs(w), 1e-6, 20))
     least = leave_one_out_error(*_points(), sigma=1 / right)
-    return (
+    return first({
+        f"w is {w:.3g}: that is the learned σ. Which way round are the two?":
+            np.isclose(abs(w), 1 / right, rtol=0.02),
+        f"w is {w:.4g}, far out on the plain. Either the loss lets each point vote on itself, or a "
+        "step was too long.": abs(w) > 20,
         f"w is {w:.4g}. Its leave-one-out loss is {error:.4f}, the smallest is {least:.4f}: is "
-        "this the sample of the setup, and has the walk come to rest?"
-    )
+        "this the sample of the setup, and has the walk come to rest?": True,
+    })  # fmt: skip
 
 
 def _judge_keys(name, got, right):
-    if np.isclose(got, right, rtol=0.03):
+    _, before, after = _learned()
+    near = partial(np.isclose, got, rtol=0.03)
+    if near(right):
         return None
-    if np.isclose(got, 1 / right, rtol=0.03) or got < 1:
-        return f"{name} is {got:.3g}: a number of keys is at least 1. It is 1 divided by Σα²."
-    if name == "keys_before" and np.isclose(got, _learned()[2], rtol=0.03):
-        return "keys_before is the number after training: before it, w = 1."
-    if name == "keys_after" and got > _learned()[1]:
-        return (
-            f"keys_after is {got:.4g}, more than before: a larger w should narrow the window. "
-            "Does sigma= get the bandwidth 1/w?"
-        )
-    return (
-        f"{name} is {got:.4g}, which is too {'large' if got > right else 'small'}: take "
-        "1/Σα² of each row first, then the mean over the 50 queries."
-    )
+    return first({
+        f"{name} is {got:.3g}: a number of keys is at least 1. It is 1 divided by Σα².":
+            near(1 / right) or got < 1,
+        "keys_before is the number after training: before it, w = 1.":
+            name == "keys_before" and near(after),
+        f"keys_after is {got:.4g}, more than before: a larger w should narrow the window. Does "
+        "sigma= get the bandwidth 1/w?": name == "keys_after" and got > before,
+        f"{name} is {got:.4g}, which is too {'large' if got > right else 'small'}: take 1/Σα² of "
+        "each row first, then the mean over the 50 queries.": True,
+    })  # fmt: skip
 
 
 def _points():
@@ -398,15 +351,7 @@ def _points():
     return sample.keys, sample.values
 
 
-register(
-    Exercise(
-        name="learned_w",
-        chapter=6,
-        title="What was learned, and why it is sharper",
-        kind="compute",
-        judge=_judge_learned,
-    )
-)
+exercise("learned_w", "What was learned, and why it is sharper", "compute", judge=_judge_learned)
 
 
 # 6.6 A pooling of your own -----------------------------------------------------------------------
@@ -471,30 +416,28 @@ def _check_mean(model, keys, values):
     with torch.no_grad():
         at, plain = keys[:7] + 0.03, model(keys[:7] + 0.03, keys, values)
         constant = model(at, keys, torch.full_like(values, 3.0))
-        if not torch.allclose(constant, torch.tensor(3.0, dtype=constant.dtype), atol=1e-5):
-            return (
-                "With all values 3 the estimates are "
-                f"{constant[0]:.4g}, …: the weights of each row must sum to 1. Normalise."
-            )
         turned = model(at, keys.flip(0), values.flip(0))
-        if not torch.allclose(turned, plain, atol=1e-5):
-            return (
-                "With keys and values in the opposite order the estimates change: a weight may "
-                "depend on query and key, but not on the place of the key in the list."
-            )
-        if not torch.allclose(model(at, keys, 2 * values), 2 * plain, atol=1e-5):
-            return "With twice the values the estimates are not twice as large: no weighted mean."
-        if torch.allclose(plain, values.mean().to(plain.dtype), atol=1e-5):
-            return "The untrained model gives the plain mean everywhere: it cannot see the query."
-    return None
+        double = model(at, keys, 2 * values)
+    near = partial(torch.allclose, atol=1e-5)
+    return first({
+        f"With all values 3 the estimates are {constant[0]:.4g}, …: the weights of each row must "
+        "sum to 1. Normalise.": not near(constant, torch.tensor(3.0, dtype=constant.dtype)),
+        "With keys and values in the opposite order the estimates change: a weight may depend on "
+        "query and key, but not on the place of the key in the list.": not near(turned, plain),
+        "With twice the values the estimates are not twice as large: no weighted mean.":
+            not near(double, 2 * plain),
+        "The untrained model gives the plain mean everywhere: it cannot see the query.":
+            near(plain, values.mean().to(plain.dtype)),
+    })  # fmt: skip
 
 
 def _check_training(model):
     from .. import learning
 
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
+    size = getattr(model, "step_size", 1.0)
     try:
-        run = learning.fit(model, *_points(), STEPS, getattr(model, "step_size", 1.0))
+        run = learning.fit(model, *_points(), STEPS, size)
     except ValueError:
         raise AnswerError(
             "The training leaves the finite numbers: try a smaller step_size, or another "
@@ -507,23 +450,18 @@ def _check_training(model):
             "A parameter has no part in the estimates, or its gradient is cut off (by detach, "
             "item or numpy): then nothing can be learned."
         ) from None
-    first, last = run.loss[[0, -1]]
+    begin, last = run.loss[[0, -1]]
     still = [n for n, p in model.named_parameters() if learning.torch.allclose(p, start[n])]
-    if still:
-        return (
-            f"After {STEPS} steps {', '.join(still)} has not moved: does anything depend on it? "
-            "(A number added to all scores of a row cancels in the softmax.)"
-        )
     bound = 1.1 * leave_one_out_error(*_points(), sigma=1 / _learned()[0])
-    if not last < first - 1e-4:
-        return f"The loss went from {first:.4f} to {last:.4f}: training must make it smaller."
-    if last > bound:
-        return (
-            f"After {STEPS} steps of size {getattr(model, 'step_size', 1.0):g} the leave-one-out "
-            f"loss is {last:.4f}; it must be at most {bound:.4f}, a tenth above that of a "
-            "learned w. Another start, a longer or shorter step, or a logarithm may help."
-        )
-    return None
+    return first({
+        f"After {STEPS} steps {', '.join(still)} has not moved: does anything depend on it? (A "
+        "number added to all scores of a row cancels in the softmax.)": still,
+        f"The loss went from {begin:.4f} to {last:.4f}: training must make it smaller.":
+            not last < begin - 1e-4,
+        f"After {STEPS} steps of size {size:g} the leave-one-out loss is {last:.4f}; it must be at "
+        f"most {bound:.4f}, a tenth above that of a learned w. Another start, a longer or shorter "
+        "step, or a logarithm may help.": last > bound,
+    })  # fmt: skip
 
 
 def _check_new(model):
@@ -550,13 +488,4 @@ def _check_new(model):
     return None
 
 
-register(
-    Exercise(
-        name="own_pooling",
-        chapter=6,
-        title="A pooling of your own",
-        kind="design",
-        judge=_judge_pooling,
-        seconds=30,
-    )
-)
+exercise("own_pooling", "A pooling of your own", "design", judge=_judge_pooling, seconds=30)

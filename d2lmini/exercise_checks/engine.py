@@ -7,9 +7,10 @@ mistakes, each of which has a message of its own; if none fits, the message says
 How the mistakes of an exercise are written: as a table, what to say -> what it is said of. The
 reference is a function with a knob for each thing that readers get wrong, and the defaults are
 right; a mistake is the knobs that are turned, ``{"share": 1.0}``. A mistake of another shape is a
-function of its own with a name that says what it does, and one that comes in several guises is a
-list. ``slips`` makes the table into mistakes; ``judge_parts``, for answers in parts, has a table of
-wrong values for each part.
+function of its own, and one that comes in several guises is a list. ``slips`` makes the table into
+mistakes. In ``parts``, ``judge_parts`` takes such a table of wrong values for each part, and
+``first`` one of what was found, for judges that look at an answer as a whole. The tables are set by
+hand: each mistake under what is said of it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from .compare import Difference, as_numbers, differs, kind_of, pattern, same
+from .compare import Difference, as_numbers, detached, differs, kind_of, pattern, same
 from .limits import SECONDS, AnswerError, Outcome, call, guarded, theirs, undisturbed
 
 KINDS = ("derive", "compute", "implement", "explain", "design")
@@ -82,6 +83,8 @@ class Exercise:
         1e-4, one in half precision 1e-2.
     judge : answer -> None when right, else a message or a Difference; a function among the answers
         is already limited in time and raises AnswerError in words.
+    takes : names of the arguments with which ``judge`` calls an answer, in its order; the reader's
+        own names may be others.
     seconds : limit for one call of the reader's function, or for all of ``judge``.
     picture : "curve" or "matrix" when a picture of expected and got helps; x names the case's
         argument on the horizontal axis.
@@ -99,6 +102,7 @@ class Exercise:
     prepare: Callable[[str, Any], Any] | None = None
     tolerance: float = 1e-6
     judge: Callable[[Any], str | Difference | None] | None = None
+    takes: Sequence[str] = ()
     seconds: float = SECONDS
     picture: str | None = None
     x: str | None = None
@@ -150,6 +154,29 @@ def register(exercise: Exercise) -> Exercise:
         raise ValueError(f"name is {exercise.name!r}; another exercise has it already")
     EXERCISES[exercise.name] = exercise
     return exercise
+
+
+def exercises_of(chapter: int) -> Callable[..., Exercise]:
+    """What a chapter's module makes its exercises with: Exercise without ``chapter``, registered.
+
+    Each case, and what ``draw`` gives, is a tuple: the arguments in the order of the reference's.
+    """
+
+    def exercise(name: str, title: str, kind: str, **more: Any) -> Exercise:
+        if "cases" in more:
+            parameters = inspect.signature(more["reference"]).parameters.values()
+            names = [p.name for p in parameters if p.default is p.empty and p.kind != p.VAR_KEYWORD]
+            more["cases"] = [_by_name(names, case) for case in more["cases"]]
+            if draw := more.get("draw"):
+                more["draw"] = lambda rng: _by_name(names, draw(rng))
+        return register(Exercise(name, chapter, title, kind, **more))
+
+    return exercise
+
+
+def _by_name(names: Sequence[str], case: tuple) -> dict[str, Any]:
+    plain = [value.tolist() if hasattr(value, "tolist") else value for value in case]
+    return dict(zip(names, plain, strict=True))
 
 
 def find(name: str) -> Exercise:
@@ -278,7 +305,8 @@ def _status_of(stopped: Outcome) -> str:
 
 
 def _judge_freely(exercise: Exercise, answer: Any) -> Result:
-    outcome = call(exercise.judge, exercise.seconds, guarded(answer), whose="Your answer")
+    answer = _called_in_order(guarded(answer), exercise.takes)
+    outcome = call(exercise.judge, exercise.seconds, answer, whose="Your answer")
     if outcome.problem:
         if outcome.error is not None and not _is_theirs(outcome.error, exercise):
             raise outcome.error
@@ -376,6 +404,14 @@ def _under_any_names(answer: Callable, names: Sequence[str]) -> Callable | None:
     return None
 
 
+def _called_in_order(answer: Any, names: Sequence[str]) -> Any:
+    """The answer as a function of arguments in the order of these names, where it is one."""
+    function = _under_any_names(answer, names) if names and callable(answer) else None
+    if function is None:
+        return answer
+    return lambda *given: function(**dict(zip(names, given, strict=True)))
+
+
 def _no_such_function(name: str, answer: Any, names: Sequence[str]) -> str:
     wanted = ", ".join(names)
     if not callable(answer):
@@ -394,17 +430,13 @@ def _changed(exercise: Exercise, case: Mapping[str, Any], arguments: dict) -> st
         if not (isinstance(value, list | np.ndarray) or hasattr(value, "detach")):
             continue
         try:
-            before, after = (np.asarray(_plain(v)) for v in (fresh[name], value))
+            before, after = (np.asarray(detached(v)) for v in (fresh[name], value))
             nan = before.dtype.kind in "fc"
             if not np.array_equal(before, after, equal_nan=nan):
                 return name
         except Exception:  # nothing that can be compared
             continue
     return None
-
-
-def _plain(value: Any) -> Any:
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
 
 
 def _as_array(name: str, value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Judges for answers in parts: a dict of numbers, of claims, or of claims with their numbers.
 
 Each gives a judge, answer -> None when all is right, else what to say of the first part that is
-not.
+not. ``first`` is for judges of another kind: a table, what to say -> whether it is so.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ Judge = Callable[[Any], str | None]
 
 
 def judge_parts(
-    right: Mapping[str, Any], table: Mapping[str, Mapping[str, Any]], tolerance: float = 1e-3
+    parts: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+    slips_of: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
+    tolerance: float = 1e-3,
 ) -> Judge:
-    """A judge for numbers and arrays, each on its own, in the order of ``right``.
+    """A judge for numbers and arrays, each on its own, in the order of ``parts``.
 
-    table: part -> what to say -> the wrong value, or a list of such, as in ``slips``; the part's
-    name is put before what is said. tolerance: absolute plus relative.
+    slips_of: part -> what to say -> the wrong value, or a list of such, as in ``slips``; the part's
+    name is put before what is said. Either may be a function, which is called when it is needed.
+    tolerance: absolute plus relative.
     """
 
     def judge_each(answer: Any) -> str | None:
+        right, table = (each() if callable(each) else each for each in (parts, slips_of))
         if problem := no_dict(answer, right, f" with the entries {', '.join(right)}"):
             return problem
         if problem := still_open(answer, right):
@@ -98,6 +102,11 @@ def claims_with_numbers(
         return claims({letter: pair[0] for letter, pair in pairs.items()})
 
     return judge_pairs
+
+
+def first(table: Mapping[str, Any]) -> str | None:
+    """The first that is so in a table, what to say -> whether it is so; None where nothing is."""
+    return next((said for said, so in table.items() if so), None)
 
 
 def no_dict(answer: Any, wanted: Iterable[str], must: str) -> str:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import re
 import reprlib
 import sys
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -224,27 +222,12 @@ def _across(exercise: Exercise, result: Result, size: int) -> tuple[np.ndarray, 
 
 
 def _curves(right: np.ndarray, got: np.ndarray, x: np.ndarray, name: str) -> tuple[str, str]:
+    from ..plots import fit
+
     figure = _figure(6.4, 3.0)
-    axes = figure.subplots()
     order = np.argsort(x, kind="stable")
-    marks, palette = len(x) <= 60, _palette()
-    looks = (
-        (
-            right,
-            EXPECTED,
-            {"color": palette["estimate"], "lw": 3.2, "marker": "o" if marks else None},
-        ),
-        (
-            got,
-            GOT,
-            {"color": palette["query"], "lw": 1.8, "ls": "--", "marker": "x" if marks else None},
-        ),
-    )
-    for values, label, look in looks:
-        axes.plot(x[order], values[order], label=label, markersize=6, **look)
-    axes.set_xlabel(name)
-    axes.legend(frameon=False, loc="best")
-    axes.spines[["top", "right"]].set_visible(False)
+    curves = {EXPECTED: right[order], GOT: got[order]}
+    fit([], [], x[order], curves, ax=figure.subplots(), labels=(name, ""), dashed=[GOT])
     differ = int((~np.isclose(right, got, equal_nan=True)).sum())
     alt = (
         f"Line chart over {name}: what was expected as a solid line, your result dashed; "
@@ -254,25 +237,27 @@ def _curves(right: np.ndarray, got: np.ndarray, x: np.ndarray, name: str) -> tup
 
 
 def _heatmaps(right: np.ndarray, got: np.ndarray) -> tuple[str, str]:
+    from matplotlib.ticker import MaxNLocator
+
+    from ..plots import PALETTE, heatmap
+
     figure = _figure(6.4, 3.2)
     panels = figure.subplots(1, 2)
-    scale = _scale()
-    known = np.concatenate([m[np.isfinite(m)] for m in (right, got)])
-    low, high = (min(known.min(), 0.0), known.max()) if known.size else (0.0, 1.0)
-    for axes, matrix, title in zip(panels, (right, got), (EXPECTED, GOT), strict=True):
-        image = axes.imshow(matrix, vmin=low, vmax=max(high, low + 1e-9), cmap=scale)
-        axes.set(title=title, xlabel="key", ylabel="query")
-        for at, labels in ((axes.xaxis, matrix.shape[1]), (axes.yaxis, matrix.shape[0])):
-            at.set_major_locator(_locator(labels))
+    sides = [range(max(sizes)) for sizes in zip(right.shape, got.shape, strict=True)]
+    both = {EXPECTED: _padded(right, sides), GOT: _padded(got, sides)}
+    heatmap(*sides, both, ax=panels, low=None, label="")
+    for axes in panels:
+        axes.invert_yaxis()
+        for axis, side in ((axes.xaxis, sides[1]), (axes.yaxis, sides[0])):
+            axis.set_major_locator(MaxNLocator(min(len(side), 6), integer=True, min_n_ticks=1))
     words = ""
     if right.shape == got.shape:
         wrong = np.argwhere(~np.isclose(right, got, equal_nan=True))
         words = f"; {len(wrong)} of {right.size} entries differ"
         if len(wrong) <= 200:
-            at, size = {"marker": "x", "color": _palette()["query"]}, 100 / max(right.shape)
-            panels[1].scatter(wrong[:, 1], wrong[:, 0], s=size, linewidths=1.4, **at)
+            size, look = 100 / max(right.shape), {"marker": "x", "color": PALETTE["query"]}
+            panels[1].scatter(wrong[:, 1], wrong[:, 0], s=size, linewidths=1.4, **look)
             words += ", each marked with a cross"
-    figure.colorbar(image, ax=list(panels), shrink=0.75)
     alt = (
         f"Two heatmaps on one scale, rows queries and columns keys: expected "
         f"{right.shape[0]} by {right.shape[1]}, your result {got.shape[0]} by {got.shape[1]}"
@@ -281,22 +266,10 @@ def _heatmaps(right: np.ndarray, got: np.ndarray) -> tuple[str, str]:
     return _png(figure), alt
 
 
-def _scale() -> Any:
-    """The book's scale for weights; what is NaN is grey."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    scale = LinearSegmentedColormap.from_list("d2lmini", _palette()["weights"])
-    return scale.with_extremes(bad="#B0B0B0")
-
-
-def _palette() -> dict[str, Any]:
-    return json.loads(Path(__file__).parents[1].joinpath("palette.json").read_text())
-
-
-def _locator(count: int) -> Any:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(min(count, 6), integer=True, min_n_ticks=1)
+def _padded(matrix: np.ndarray, sides: Sequence[range]) -> np.ndarray:
+    """With NaN, to the common size of both."""
+    more = [(0, len(side) - size) for side, size in zip(sides, matrix.shape, strict=True)]
+    return np.pad(matrix, more, constant_values=np.nan)
 
 
 def _figure(width: float, height: float) -> Any:

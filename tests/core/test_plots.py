@@ -314,3 +314,34 @@ def luminance(colour):
     """Relative luminance of WCAG 2."""
     parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
     return np.dot(parts, [0.2126, 0.7152, 0.0722])
+
+
+def test_curves_to_compare_are_dashed_and_need_no_data():
+    ax = plt.figure().subplots()
+    plots.fit([], [], [0.0, 1.0, 2.0], {"a": [1, 2, 3], "b": [1, 2, 4]}, ax=ax, dashed=["b"])
+    assert [line.get_label() for line in ax.lines if line.get_label()[0] != "_"] == ["a", "b"]
+    solid, dashed = (line for line in ax.lines if line.get_label() in "ab")
+    assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
+
+
+@pytest.mark.parametrize(
+    ("entries", "limits"), [([-5.0, -1.0], (-5, 0)), ([0.0, 0.0], (0, 1)), ([np.nan, 3.0], (0, 3))]
+)
+def test_a_scale_that_begins_at_the_smallest_entry_below_0_ends_at_0_or_above(entries, limits):
+    ax = plt.figure().subplots()
+    plots.heatmap([0], [0, 1], [entries], ax=ax, low=None)
+    assert ax.collections[0].get_clim() == limits
+
+
+def test_the_bar_of_one_row_is_no_taller_than_the_row_and_begins_where_it_is_told():
+    figure = plt.figure(layout="constrained")
+    axes = figure.subplots(1, 2)
+    panels = {"one": [[0.5, -2.0, np.nan]], "two": [[1.0, 0.0, np.inf]]}
+    plots.heatmap([0], [0, 1, 2], panels, ax=axes, low=None, label="output")
+    figure.draw_without_rendering()
+    (image,) = axes[0].collections
+    assert image.get_clim() == (-2.0, 1.0)
+    assert image.cmap(np.nan) != image.cmap(0.0)
+    (bar,) = set(figure.axes) - set(axes)
+    assert bar.get_ylabel() == "output"
+    assert bar.get_window_extent().height <= axes[0].get_window_extent().height + 0.5

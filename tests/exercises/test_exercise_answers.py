@@ -55,6 +55,18 @@ def test_a_right_answer_written_otherwise_passes(name, answer):
     assert result.passed, result.message
 
 
+@pytest.mark.parametrize("name", [name for name, exercise in EXERCISES.items() if exercise.takes])
+def test_a_function_that_a_judge_calls_may_name_its_arguments_as_it_likes(name):
+    names, right = EXERCISES[name].takes, RIGHT[name][0]
+    places = [f"a{i}" for i in range(len(names))]
+    turned = names[::-1]
+    for takes, gives in ((["*", *places], places), (["*args"], ["*args"]), (turned, names)):
+        scope = {"right": right}
+        answer = eval(f"lambda {', '.join(takes)}: right({', '.join(gives)})", scope)
+        result = judge(EXERCISES[name], answer)
+        assert result.passed, (takes, result.message)
+
+
 @pytest.mark.parametrize("name", DRAWN)
 def test_drawn_cases_accept_a_right_answer_and_no_wrong_one(name):
     more = drawn(name, 1, 5)

@@ -590,6 +590,8 @@ def test_arguments_may_have_any_names(exercise):
     scope = {"names": names, "reference": exercise.reference}
     answer = eval(f"lambda {places}: reference(**dict(zip(names, ({places},))))", scope)
     assert judge(exercise, answer).passed
+    only_named = eval(f"lambda *, {places}: answer({places})", {"answer": answer})
+    assert judge(exercise, only_named).passed
     assert "it must take" in judge(exercise, lambda *, one, two, three, four, five, six: 1).message
 
 
