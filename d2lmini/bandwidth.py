@@ -19,6 +19,7 @@ from .arguments import (
     find_kernel,
     finite,
     not_negative,
+    plain,
     points,
     whole,
 )
@@ -214,7 +215,7 @@ def bias_variance(
     kernel, noise_sd = find_kernel(kernel), not_negative("noise_sd", noise_sd)
     keys, queries = _keys(keys), _keys(queries, "queries", none=True)
     signal, truth = _truth(f, keys), _truth(f, queries)
-    sigma = np.broadcast_to(check_sigma(_plain(sigma), queries).reshape(-1), len(queries))
+    sigma = np.broadcast_to(check_sigma(plain(sigma, "sigma"), queries).reshape(-1), len(queries))
     squared_bias, variance = np.empty((2, len(queries)))
     for rows in blocks(len(queries), len(keys)):
         with told_elsewhere(), np.errstate(under="ignore"):
@@ -257,17 +258,7 @@ def _data(keys, values, kernel) -> tuple[Points, Kernel]:
 
 def _numpy(name, given) -> np.ndarray:
     """float64, from a NumPy array, a torch tensor or a list."""
-    return as_array(name, _plain(given, name), np).astype(float)
-
-
-def _plain(given, name="sigma"):
-    """A torch tensor as a NumPy array; anything else as it is."""
-    if not hasattr(given, "detach"):
-        return given
-    if given.requires_grad:
-        raise ValueError(f"{name} requires a gradient, which is lost here; pass {name}.detach()")
-    given = given.cpu()
-    return (given.double() if given.is_floating_point() else given).numpy()  # bfloat16 is torch's
+    return as_array(name, plain(given, name), np).astype(float)
 
 
 def _keys(keys, name="keys", none=False) -> np.ndarray:
