@@ -32,7 +32,7 @@ class Points:
         return replace(self, queries=self.queries[rows], sigma=sigma, mask=mask)
 
     def in_float64(self) -> "Points":
-        """The same as NumPy arrays of float64. Errors: ValueError where a gradient would be lost."""
+        """The same as NumPy arrays of float64. Errors: ValueError if a gradient would be lost."""
         arrays = {name: getattr(self, name) for name in ("queries", "keys", "values", "sigma")}
         return Points(**{name: plain(array, name).astype(float) for name, array in arrays.items()})
 

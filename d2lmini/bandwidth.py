@@ -1,7 +1,7 @@
 """How far a query should look: the error of a bandwidth, estimated or exact, and its choice.
 
 NumPy throughout, in float64; torch tensors are read through NumPy. What needs all pairs of points
-is in all_pairs.py. Chapter 4.
+is in all_pairs.py; many points on a line go to smoothing.py. Chapter 4.
 """
 
 import math
@@ -24,8 +24,9 @@ from .arguments import (
     whole,
 )
 from .attention import EmptyWindowWarning, nadaraya_watson, told_elsewhere
-from .distances import all_reached, distances
+from .distances import all_reached
 from .kernels import Array, Kernel
+from .smoothing import leave_one_out_errors, nearest_key, serves_at_keys
 
 #: Squares of n residuals of this size still have a finite sum.
 LARGEST = 1e150
@@ -47,8 +48,7 @@ def leave_one_out_error(
     """
     data, kernel = _data(keys, values, kernel)
     sigmas = _sigmas(sigma)
-    errors, _ = errors_at_keys(data, sigmas.ravel(), kernel, leave_out=True)
-    return _like(errors, sigmas)
+    return _like(_left_out(data, sigmas.ravel(), kernel), sigmas)
 
 
 def training_error(
@@ -118,7 +118,7 @@ def select_bandwidth(
     sigmas = np.sort(sigmas.ravel())
     if len(sigmas) == 0:
         raise ValueError("sigmas is empty; it must hold one bandwidth at least")
-    errors, _ = errors_at_keys(data, sigmas, kernel, leave_out=True)
+    errors = _left_out(data, sigmas, kernel)
     best = int(errors.argmin())
     if errors[best] == math.inf:
         raise ValueError(_not_admissible(data, sigmas, kernel))
@@ -231,11 +231,16 @@ def bias_variance(
     return squared_bias, variance
 
 
+def _left_out(data: Points, sigmas: np.ndarray, kernel: Kernel) -> np.ndarray:
+    """Leave-one-out errors, (s,), by sums along the line where that is quicker than all pairs."""
+    if serves_at_keys(data, kernel):
+        return leave_one_out_errors(data, sigmas, kernel)
+    errors, _ = errors_at_keys(data, sigmas, kernel, leave_out=True)
+    return errors
+
+
 def _nothing_in_reach(missed: np.ndarray, keys: np.ndarray, count: int, kernel: Kernel) -> str:
-    missed, keys = column(missed), column(keys)
-    farthest = max(
-        distances(missed[rows], keys).min(1).max() for rows in blocks(len(missed), len(keys))
-    )
+    farthest = nearest_key(column(missed), column(keys)).max()
     return (
         f"no key in reach of the {kernel.name} kernel for {len(missed)} of {count} queries "
         f"(squared bias and variance NaN); {all_reached(farthest, kernel)}"

@@ -52,8 +52,9 @@ def totals(
     if own is not None:
         found -= own
     gaps = found[-1] < GAP
-    left_out = None if own is None else own[:, gaps]
-    found[:, gaps] = windows.totals(line, queries[gaps], KERNELS["gaussian"], sigma, left_out)
+    if gaps.any():
+        left_out = None if own is None else own[:, gaps]
+        found[:, gaps] = windows.totals(line, queries[gaps], KERNELS["gaussian"], sigma, left_out)
     return found
 
 
@@ -79,7 +80,7 @@ def _chebyshev(s: np.ndarray) -> np.ndarray:
 
 
 def _moments(line: Line, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """The cells that hold keys, ascending, and A, (c, 16, cells + 1); the last is an empty cell."""
+    """The cells that hold keys, ascending, and A, (c, cells + 1, 16); the last is an empty cell."""
     cell, place = _places(line.keys, width)
     first = np.flatnonzero(np.append(True, cell[1:] != cell[:-1]))
     moments = np.zeros((len(line.sums), NODES, len(first) + 1))
@@ -90,7 +91,7 @@ def _moments(line: Line, width: float) -> tuple[np.ndarray, np.ndarray]:
         at = np.searchsorted(first, start + begins, "right") - 1
         for moment, weight in zip(moments, line.sums[:, keys], strict=True):
             moment[:, at] += np.add.reduceat(terms * weight, begins, axis=1)
-    return cell[first], moments
+    return cell[first], np.ascontiguousarray(moments.transpose(0, 2, 1))
 
 
 def _coefficients(reach: int, width: float) -> np.ndarray:
@@ -113,15 +114,13 @@ def _evaluate(
     """Steps 3 and 4 for some ascending queries, (c, m)."""
     cell, place = _places(queries, width)
     target, at = np.unique(cell, return_inverse=True)
-    terms, found = _chebyshev(place), np.zeros((len(moments), len(queries)))
+    terms, found = _chebyshev(place), np.empty((len(moments), len(queries)))
     reach = len(between) // 2
     nearby = target[:, None] - np.arange(-reach, reach + 1)
     index = np.searchsorted(cells, nearby).clip(0, len(cells) - 1)
     index[cells[index] != nearby] = len(cells)  # the empty cell
-    wide = between.transpose(1, 0, 2).reshape(NODES, -1)
+    wide = between.transpose(0, 2, 1).reshape(-1, NODES)
     for c, moment in enumerate(moments):
-        sources = moment.T[index].reshape(len(target), -1)  # (targets, offsets * 16)
-        local = wide @ sources.T
-        for k in range(NODES):
-            found[c] += terms[k] * local[k, at]
+        sources = np.take(moment, index, axis=0).reshape(len(target), -1)  # offsets * 16 a row
+        found[c] = np.einsum("kq,qk->q", terms, np.take(sources @ wide, at, axis=0))
     return found

@@ -32,6 +32,24 @@ def one_of_each(values: np.ndarray, scale: float) -> np.ndarray:
     return np.vstack([values.T / scale, np.ones(len(values))])
 
 
+@np.errstate(over="ignore")
+def nearest_places(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """The distance of each query (m,) to the nearest key (n,), (m,)."""
+    keys = np.sort(keys)
+    right = np.searchsorted(keys, queries)
+    nearer = [abs(keys[at.clip(0, len(keys) - 1)] - queries) for at in (right - 1, right)]
+    return np.minimum(*nearer)
+
+
+@np.errstate(over="ignore")
+def nearest_others(keys: np.ndarray, distinct: bool) -> np.ndarray:
+    """The distance of each key to the nearest other one, of another place if distinct, (n,)."""
+    places, which, count = np.unique(keys, return_inverse=True, return_counts=True)
+    gaps = np.diff(places, prepend=-np.inf, append=np.inf)
+    nearest = np.minimum(gaps[:-1], gaps[1:])
+    return np.where(distinct | (count == 1), nearest, 0.0)[which]
+
+
 def _power_of_two(values: np.ndarray) -> float:
     _, exponent = np.frexp(abs(values).max(initial=0.0))
     return float(np.ldexp(1.0, min(int(exponent), 1023)))

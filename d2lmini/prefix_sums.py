@@ -56,8 +56,9 @@ def totals(
         found -= own
         count -= own[-1]
     thin = ~(found[-1] > THIN * count)
-    left_out = None if own is None else own[:, thin]
-    found[:, thin] = windows.totals(line, queries[thin], kernel, sigma, left_out)
+    if thin.any():
+        left_out = None if own is None else own[:, thin]
+        found[:, thin] = windows.totals(line, queries[thin], kernel, sigma, left_out)
     return found
 
 

@@ -20,13 +20,16 @@ from .arguments import Points
 from .attention import PAIRS, EmptyWindowWarning, smoothing_weights
 from .distances import distances, unreached_message
 from .kernels import KERNELS, Array, Kernel
-from .line import Line, one_of_each
+from .line import Line, nearest_places, one_of_each
 
 METHODS = ("dense", "blocks", "windows", "fast gauss", "prefix sums")
 #: Up to so many query-key pairs the weights are made at once.
 DENSE = 150_000
 #: Up to so many keys near a query they are visited one by one.
-FEW = 30
+FEW = 12
+
+#: From so many keys on sums along the line beat all pairs, over a grid of sigmas.
+MANY = 700
 
 
 def kernel_smooth(
@@ -68,13 +71,15 @@ def method_for(
     queries: Array, keys: Array, kernel: str | Kernel = "gaussian", sigma: float | Array = 1.0
 ) -> str:
     """Which of METHODS kernel_smooth uses for these. Arguments and errors as there."""
-    points, kernel = arguments.points(queries, keys, [0.0] * len(keys), kernel, sigma, None)
+    points, kernel = arguments.points(queries, keys, keys, kernel, sigma, None)
     exact = points.in_float64()
     return _pick(exact, _line(exact), kernel)
 
 
 def nearest_key(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """The distance of each query (m, d) to the nearest key (n, d), (m,)."""
+    if keys.shape[1] == 1:
+        return nearest_places(queries[:, 0], keys[:, 0])
     step = max(1, PAIRS // len(keys))
     pieces = [queries[start : start + step] for start in range(0, len(queries), step)]
     return np.concatenate([distances(piece, keys).min(1) for piece in pieces])
@@ -154,18 +159,23 @@ def totals_along(
     method: str,
     own: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Numerators and, last, denominators at ascending queries, (c, m); own is left out, if given."""
+    """Numerators and, last, denominators at ascending queries, (c, m); `own` is left out."""
     if method == "fast gauss":
         return fast_gauss.totals(line, queries, sigma, own)
     engine: Callable = prefix_sums.totals if method == "prefix sums" else windows.totals
     return engine(line, queries, kernel, sigma, own)
 
 
+def serves_at_keys(points: Points, kernel: Kernel) -> bool:
+    """Whether leave_one_out_errors is for these points, and quicker than all pairs."""
+    return points.keys.shape[1] == 1 and kernel in LINEAR and len(points.keys) >= MANY
+
+
 @np.errstate(all="ignore")
 def leave_one_out_errors(points: Points, sigmas: np.ndarray, kernel: Kernel) -> np.ndarray:
-    """Mean squared errors at the keys (n, 1), each without its own point, (s,); inf if one has none.
+    """Mean squared errors at the keys, each without its own point, (s,); inf if one has none.
 
-    points on a line; the kernel has a method of cost n + m.
+    For points and kernels that serves_at_keys.
     """
     order = np.argsort(points.keys[:, 0], kind="stable")
     keys, values = points.keys[order, 0], points.values.reshape(len(order), -1)[order]

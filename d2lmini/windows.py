@@ -23,7 +23,9 @@ DEPTH = 50.0
 
 def serves(kernel: Kernel) -> bool:
     """Whether the kernel has windows: it is compact, or falls by a power of the distance."""
-    return math.isfinite(kernel.support) or (kernel.power in (1, 2) and kernel.log_ratio is not None)
+    return math.isfinite(kernel.support) or (
+        kernel.power in (1, 2) and kernel.log_ratio is not None
+    )
 
 
 @np.errstate(all="ignore")
@@ -48,6 +50,7 @@ def totals(
         if own is not None:
             sums -= np.where(key == query, own[:, rows[pair]], 0.0)
         weights = _weights(query, key, line.keys[nearest[rows]][pair], kernel, sigma)
+        weights[sums[-1] == 0] = 0.0  # the query's own key, which is left out, would be inf
         found[:, rows] = np.add.reduceat(weights * sums, starts, axis=1)
     return found
 
@@ -62,13 +65,13 @@ def pairs(line: Line, queries: np.ndarray, kernel: Kernel, sigma: float) -> floa
 
 def _nearest(line: Line, queries: np.ndarray, own: np.ndarray | None = None) -> np.ndarray:
     """The index of the nearest key at which something is left, (m,)."""
-    right = np.searchsorted(line.keys, queries)
-    left, end = right - 1, len(line.keys) - 1
+    right, end = np.searchsorted(line.keys, queries), len(line.keys) - 1
+    left = right - 1
     if own is not None:
         right = right + (line.sums[-1, right] == own[-1])
-    left, right = left.clip(0, end), right.clip(0, end)
-    nearer = queries - line.keys[left] <= line.keys[right] - queries
-    return np.where(nearer & (line.keys[left] != queries) | (right == left), left, right)
+    to_left = np.where(left < 0, math.inf, queries - line.keys[left])
+    to_right = np.where(right > end, math.inf, line.keys[right.clip(0, end)] - queries)
+    return np.where(to_left <= to_right, left, right).clip(0, end)
 
 
 def _window(
