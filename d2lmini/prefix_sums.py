@@ -55,7 +55,7 @@ def totals(
     if own is not None:
         found -= own
         count -= own[-1]
-    thin = ~(found[-1] > THIN * count)
+    thin = ~(found[-1] > THIN * count) | (count == 0)  # rounding may be left where nothing is
     if thin.any():
         left_out = None if own is None else own[:, thin]
         found[:, thin] = windows.totals(line, queries[thin], kernel, sigma, left_out)

@@ -60,7 +60,7 @@ def kernel_smooth(
         estimates = _by_rows(exact, kernel, len(exact.queries) if chosen == "dense" else None)
     else:
         estimates = _along(line, exact, kernel, chosen)
-    if (empty := np.isnan(estimates).reshape(len(estimates), -1).any(1)).any():
+    if (empty := np.isnan(estimates).any(tuple(range(1, estimates.ndim)))).any():
         farthest = nearest_key(exact.queries[empty], exact.keys).max()
         message = unreached_message(int(empty.sum()), len(empty), farthest, kernel)
         warnings.warn(message, EmptyWindowWarning, stacklevel=2)
