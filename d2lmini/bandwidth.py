@@ -1,7 +1,7 @@
 """How far a query should look: the error of a bandwidth, estimated or exact, and its choice.
 
 NumPy throughout, in float64; torch tensors are read through NumPy. What needs all pairs of points
-is in all_pairs.py; many points on a line go to smoothing.py. Chapter 4.
+is in all_pairs.py; many points on a line go to along_line.py. Chapter 4.
 """
 
 import math
@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .all_pairs import blocks, errors_at_keys, nearest_distances
+from .all_pairs import blocks, errors_at_keys, nearest_distances, nearest_key
+from .along_line import leave_one_out_errors, serves_at_keys
 from .arguments import (
     Points,
     as_array,
@@ -26,7 +27,6 @@ from .arguments import (
 from .attention import EmptyWindowWarning, nadaraya_watson, told_elsewhere
 from .distances import all_reached
 from .kernels import Array, Kernel
-from .smoothing import leave_one_out_errors, nearest_key, serves_at_keys
 
 #: Squares of n residuals of this size still have a finite sum.
 LARGEST = 1e150

@@ -14,6 +14,7 @@ transform, Fong and Darve (2009) Chebyshev interpolation; chapter 8.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -26,12 +27,11 @@ NODES = 16
 #: Kernel sums below this are computed key by key.
 GAP = 1e-3
 #: Keys, or queries, that are looked at together.
-CHUNK = 2**14
+CHUNK = 2**12
 #: A place in more cells than this has no exact place in its cell.
 CELLS = 2.0**50
 
 
-@np.errstate(all="ignore")
 def totals(
     line: Line, queries: np.ndarray, sigma: float, own: np.ndarray | None = None
 ) -> np.ndarray:
@@ -39,22 +39,38 @@ def totals(
 
     Columns in gaps have a factor of their own. own (c, m) is left out, if given.
     """
-    found = np.zeros((len(line.sums), len(queries)))
-    width = 2.0 ** math.floor(math.log2(sigma))
-    reach = math.ceil(_reach(line.sums[-1].sum()) * sigma / width) + 1
+    return totals_of_octave(line, queries, [sigma], own)[0]
+
+
+def octaves(sigmas: np.ndarray) -> list[np.ndarray]:
+    """Ascending sigmas, cut into pieces that share their cells."""
+    width = np.floor(np.log2(sigmas))
+    return np.split(sigmas, np.flatnonzero(np.diff(width)) + 1)
+
+
+@np.errstate(all="ignore")
+def totals_of_octave(
+    line: Line, queries: np.ndarray, sigmas: Sequence[float], own: np.ndarray | None = None
+) -> np.ndarray:
+    """The same for several sigmas with the same cells, (s, c, m)."""
+    found = np.zeros((len(sigmas), len(line.sums), len(queries)))
+    width = 2.0 ** math.floor(math.log2(sigmas[0]))
+    reach = math.ceil(_reach(line.sums[-1].sum()) * max(sigmas) / width)
     if max(-line.keys[0], line.keys[-1]) / width < CELLS:
         cells, moments = _moments(line, width)
-        between = _coefficients(reach, width / sigma)
+        between = np.stack([_coefficients(reach, width / sigma) for sigma in sigmas])
         inside = np.searchsorted(queries, line.keys[[0, -1]] + [-reach * width, reach * width])
         for start in range(*inside, CHUNK):
             rows = slice(start, min(start + CHUNK, inside[1]))
-            found[:, rows] = _evaluate(queries[rows], cells, moments, between, width)
+            found[:, :, rows] = _evaluate(queries[rows], cells, moments, between, width)
     if own is not None:
         found -= own
-    gaps = found[-1] < GAP
-    if gaps.any():
-        left_out = None if own is None else own[:, gaps]
-        found[:, gaps] = windows.totals(line, queries[gaps], KERNELS["gaussian"], sigma, left_out)
+    for sums, sigma in zip(found, sigmas, strict=True):
+        gaps = sums[-1] < GAP
+        if gaps.any():
+            left_out = None if own is None else own[:, gaps]
+            kernel = KERNELS["gaussian"]
+            sums[:, gaps] = windows.totals(line, queries[gaps], kernel, sigma, left_out)
     return found
 
 
@@ -111,16 +127,17 @@ def _evaluate(
     between: np.ndarray,
     width: float,
 ) -> np.ndarray:
-    """Steps 3 and 4 for some ascending queries, (c, m)."""
+    """Steps 3 and 4 for some ascending queries and each of between's sigmas, (s, c, m)."""
     cell, place = _places(queries, width)
     target, at = np.unique(cell, return_inverse=True)
-    terms, found = _chebyshev(place), np.empty((len(moments), len(queries)))
-    reach = len(between) // 2
+    terms, found = _chebyshev(place), np.empty((len(between), len(moments), len(queries)))
+    reach = between.shape[1] // 2
     nearby = target[:, None] - np.arange(-reach, reach + 1)
     index = np.searchsorted(cells, nearby).clip(0, len(cells) - 1)
     index[cells[index] != nearby] = len(cells)  # the empty cell
-    wide = between.transpose(0, 2, 1).reshape(-1, NODES)
+    wide = between.transpose(1, 3, 0, 2).reshape(-1, len(between) * NODES)
     for c, moment in enumerate(moments):
         sources = np.take(moment, index, axis=0).reshape(len(target), -1)  # offsets * 16 a row
-        found[c] = np.einsum("kq,qk->q", terms, np.take(sources @ wide, at, axis=0))
+        local = np.take(sources @ wide, at, axis=0).reshape(len(queries), -1, NODES)
+        np.einsum("kq,qsk->sq", terms, local, out=found[:, c])
     return found

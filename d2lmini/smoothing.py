@@ -11,25 +11,22 @@
 
 import math
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 
 from . import arguments, fast_gauss, prefix_sums, windows
+from .all_pairs import nearest_key
 from .arguments import Points
 from .attention import PAIRS, EmptyWindowWarning, smoothing_weights
-from .distances import distances, unreached_message
+from .distances import unreached_message
 from .kernels import KERNELS, Array, Kernel
-from .line import Line, nearest_places, one_of_each
+from .line import Line
 
 METHODS = ("dense", "blocks", "windows", "fast gauss", "prefix sums")
 #: Up to so many query-key pairs the weights are made at once.
 DENSE = 150_000
 #: Up to so many keys near a query they are visited one by one.
-FEW = 12
-
-#: From so many keys on sums along the line beat all pairs, over a grid of sigmas.
-MANY = 700
+FEW = 20
 
 
 def kernel_smooth(
@@ -74,15 +71,6 @@ def method_for(
     points, kernel = arguments.points(queries, keys, keys, kernel, sigma, None)
     exact = points.in_float64()
     return _pick(exact, _line(exact), kernel)
-
-
-def nearest_key(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """The distance of each query (m, d) to the nearest key (n, d), (m,)."""
-    if keys.shape[1] == 1:
-        return nearest_places(queries[:, 0], keys[:, 0])
-    step = max(1, PAIRS // len(keys))
-    pieces = [queries[start : start + step] for start in range(0, len(queries), step)]
-    return np.concatenate([distances(piece, keys).min(1) for piece in pieces])
 
 
 # Which method ------------------------------------------------------------------------------------
@@ -145,45 +133,17 @@ def _by_rows(points: Points, kernel: Kernel, step: int | None) -> np.ndarray:
 def _along(line: Line, points: Points, kernel: Kernel, method: str) -> np.ndarray:
     """A method for points on a line, on sorted queries."""
     order = np.argsort(points.queries[:, 0], kind="stable")
-    totals = totals_along(line, points.queries[order, 0], kernel, float(points.sigma), method)
+    totals = _totals(line, points.queries[order, 0], kernel, float(points.sigma), method)
     estimates = np.empty((len(order), len(totals) - 1))
     estimates[order] = (totals[:-1] / totals[-1]).T * line.scale
     return estimates.reshape(len(order), *points.values.shape[1:])
 
 
-def totals_along(
-    line: Line,
-    queries: np.ndarray,
-    kernel: Kernel,
-    sigma: float,
-    method: str,
-    own: np.ndarray | None = None,
+def _totals(
+    line: Line, queries: np.ndarray, kernel: Kernel, sigma: float, method: str
 ) -> np.ndarray:
-    """Numerators and, last, denominators at ascending queries, (c, m); `own` is left out."""
+    """Numerators and, last, denominators at ascending queries, (c, m)."""
     if method == "fast gauss":
-        return fast_gauss.totals(line, queries, sigma, own)
-    engine: Callable = prefix_sums.totals if method == "prefix sums" else windows.totals
-    return engine(line, queries, kernel, sigma, own)
-
-
-def serves_at_keys(points: Points, kernel: Kernel) -> bool:
-    """Whether leave_one_out_errors is for these points, and quicker than all pairs."""
-    return points.keys.shape[1] == 1 and kernel in LINEAR and len(points.keys) >= MANY
-
-
-@np.errstate(all="ignore")
-def leave_one_out_errors(points: Points, sigmas: np.ndarray, kernel: Kernel) -> np.ndarray:
-    """Mean squared errors at the keys, each without its own point, (s,); inf if one has none.
-
-    For points and kernels that serves_at_keys.
-    """
-    order = np.argsort(points.keys[:, 0], kind="stable")
-    keys, values = points.keys[order, 0], points.values.reshape(len(order), -1)[order]
-    line = Line.of(keys, values)
-    own, squares = one_of_each(values, line.scale), np.empty(len(sigmas))
-    for s, sigma in enumerate(sigmas):
-        few = windows.pairs(line, keys, kernel, sigma) <= FEW
-        method = "windows" if few else LINEAR[kernel]
-        totals = totals_along(line, keys, kernel, sigma, method, own)
-        squares[s] = np.square(totals[:-1] / totals[-1] - own[:-1]).mean() * line.scale**2
-    return np.where(np.isnan(squares), math.inf, squares)
+        return fast_gauss.totals(line, queries, sigma)
+    engine = prefix_sums.totals if method == "prefix sums" else windows.totals
+    return engine(line, queries, kernel, sigma)

@@ -16,6 +16,7 @@ from d2lmini import (
     KERNELS,
     EmptyWindowWarning,
     Kernel,
+    along_line,
     bandwidth,
     kernel_smooth,
     leave_one_out_error,
@@ -335,7 +336,7 @@ def left_out(keys, values, sigma, kernel):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_leave_one_out_along_the_line(kernel, layout):
     rng = np.random.default_rng(5)
-    n = smoothing.MANY
+    n = along_line.MANY
     keys, values = rng.permutation(LAYOUTS[layout](rng, n)), rng.normal(size=n) + 3
     for sigma in max(np.ptp(keys), 1.0) * np.array([1e-6, 1e-3, 1e-2, 0.3, 50.0]):
         expected = left_out(keys, values, sigma, kernel)
@@ -350,7 +351,7 @@ def test_both_ways_to_leave_one_out_choose_alike(kernel, monkeypatch):
     sigmas = bandwidth.bandwidth_grid(keys, kernel)
     along = leave_one_out_error(keys, values, sigmas, kernel)
     chosen = select_bandwidth(keys, values, kernel)
-    monkeypatch.setattr(smoothing, "MANY", 10_000)
+    monkeypatch.setattr(along_line, "MANY", 10_000)
     np.testing.assert_allclose(leave_one_out_error(keys, values, sigmas, kernel), along, rtol=1e-10)
     assert select_bandwidth(keys, values, kernel) == chosen
 
