@@ -209,13 +209,6 @@ MUTANTS = [
         ("tests/core/test_smoothing.py",),
     ),
     Mutant(
-        "weights that cannot fit are made",
-        "d2lmini/memory.py",
-        "if needed > (free := free_bytes()):",
-        "if needed < (free := free_bytes()):",
-        ("tests/core/test_smoothing.py",),
-    ),
-    Mutant(
         "each heatmap on a scale of its own",
         "d2lmini/plots.py",
         "vmin=low, vmax=top",
