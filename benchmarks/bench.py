@@ -1,4 +1,4 @@
-"""Speed beside peers, redraw times and page weights, in one run: ``make bench``.
+"""Speed beside peers and at scale, redraw times and page weights, in one run: ``make bench``.
 
 Ratios compare fastest runs, taken in turns, so that a busy machine slows both alike. What fails is
 a ratio under half of what is required, or a redraw whose median takes more than twice its budget;
@@ -13,7 +13,6 @@ import json
 import sys
 import tempfile
 import threading
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,8 @@ from ipywidgets.embed import dependency_state
 from playwright.sync_api import Browser, TimeoutError, sync_playwright
 from statsmodels.nonparametric.kernel_regression import KernelReg
 
+from benchmarks import scale
+from benchmarks.timing import fastest
 from d2lmini import data, nadaraya_watson, select_bandwidth, widgets
 from tools import ROOT
 from tools.find_browser import ARGUMENTS, find_browser
@@ -41,17 +42,6 @@ def six_lines(queries: np.ndarray, keys: np.ndarray, values: np.ndarray, sigma: 
     weights = np.exp(scores)
     weights = weights / weights.sum(axis=1, keepdims=True)
     return weights @ values, weights
-
-
-def fastest(*calls: Callable, rounds: int) -> list[float]:
-    """The shortest time of each call in seconds; they take turns."""
-    best = [float("inf")] * len(calls)
-    for _ in range(rounds):
-        for i, call in enumerate(calls):
-            started = time.perf_counter()
-            call()
-            best[i] = min(best[i], time.perf_counter() - started)
-    return best
 
 
 def ratio(what: str, ours: Callable, theirs: Callable, rounds: int, required: float) -> bool:
@@ -275,6 +265,7 @@ def page_weights(browser: Browser) -> None:
 def main() -> int:
     warnings.simplefilter("ignore", FutureWarning)
     passed = beside_peers()
+    passed &= scale.main([]) == 0
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
         passed &= redraw_times(browser)

@@ -17,6 +17,7 @@ from .attention import (
 from .bandwidth import leave_one_out_error, rule_of_thumb, select_bandwidth
 from .kernels import KERNELS, Kernel
 from .local_line import local_linear
+from .smoothing import kernel_smooth
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ __all__ = [
     "check",
     "data",
     "dot_product_attention",
+    "kernel_smooth",
     "leave_one_out_error",
     "local_linear",
     "masked_softmax",
@@ -47,6 +49,7 @@ _SUBMODULES = (
     "plots",
     "positions",
     "progress_bar",
+    "smoothing",
     "widgets",
 )
 _EXERCISES = ("check", "progress")

@@ -16,6 +16,7 @@ from .arguments import Points
 from .attention import smoothing_weights
 from .distances import distances, excess, in_sigmas
 from .kernels import Kernel
+from .line import nearest_others, nearest_places
 
 PAIRS = 2**17  # query-key pairs in a block: its arrays of 1 MB stay in the processor's cache
 NOTHING = -50.0  # a score this far below the row's best: a weight under 2e-22
@@ -56,6 +57,8 @@ def errors_at_keys(
 def nearest_distances(keys: np.ndarray, distinct: bool = False) -> np.ndarray:
     """Distance of each key to the nearest other one (of another place, if distinct), (n,)."""
     keys, nearest = arguments.column(keys), np.empty(len(keys))
+    if keys.shape[1] == 1:
+        return nearest_others(keys[:, 0], distinct)
     for rows in blocks(len(keys), len(keys)):
         distance = distances(keys[rows], keys)
         distance[np.arange(len(distance)), np.arange(rows.start, rows.stop)] = math.inf
@@ -63,6 +66,14 @@ def nearest_distances(keys: np.ndarray, distinct: bool = False) -> np.ndarray:
             distance[distance == 0] = math.inf
         nearest[rows] = distance.min(1)
     return nearest
+
+
+def nearest_key(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """The distance of each query (m, d) to the nearest key (n, d), (m,)."""
+    if keys.shape[1] == 1:
+        return nearest_places(queries[:, 0], keys[:, 0])
+    pieces = [queries[rows] for rows in blocks(len(queries), len(keys))]
+    return np.concatenate([distances(piece, keys).min(1) for piece in pieces])
 
 
 def blocks(m: int, n: int) -> Iterator[slice]:

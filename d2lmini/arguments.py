@@ -31,6 +31,17 @@ class Points:
         mask = None if self.mask is None else self.mask[rows]
         return replace(self, queries=self.queries[rows], sigma=sigma, mask=mask)
 
+    def in_float64(self) -> "Points":
+        """The same as NumPy arrays of float64. Errors: ValueError if a gradient would be lost."""
+        arrays = {name: getattr(self, name) for name in ("queries", "keys", "values", "sigma")}
+        return Points(**{name: plain(array, name).astype(float) for name, array in arrays.items()})
+
+    def like_values(self, result: np.ndarray) -> Array:
+        """A result of float64 in the library, dtype and place of the values."""
+        if isinstance(self.values, np.ndarray):
+            return result.astype(self.values.dtype, copy=False)
+        return namespace(self.values).as_tensor(result).to(self.values)
+
 
 def points(
     queries: Array,
@@ -190,6 +201,16 @@ def as_array(name: str, given: Any, xp: Any, device: Any = None) -> Array:
     if not real:
         raise ValueError(f"{name} is {reprlib.repr(given)}; it must be an array of real numbers")
     return array
+
+
+def plain(given: Any, name: str) -> Any:
+    """A torch tensor as a NumPy array, which has no bfloat16; anything else as it is."""
+    if not hasattr(given, "detach"):
+        return given
+    if given.requires_grad:
+        raise ValueError(f"{name} requires a gradient, which is lost here; pass {name}.detach()")
+    given = given.cpu()
+    return (given.double() if given.is_floating_point() else given).numpy()
 
 
 #: What has no meaning beside its numbers; anything else is looked at before it becomes an array.

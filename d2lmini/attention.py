@@ -28,6 +28,7 @@ from .distances import (
     smallest,
 )
 from .kernels import Array, Kernel, namespace
+from .memory import check_weights
 
 #: Query-key pairs that are looked at together: what is computed on the way stays small.
 PAIRS = 2**18
@@ -65,11 +66,13 @@ def nadaraya_watson(
     or (m,), one per query. estimates (m,) or (m, d_v); weights (m, n), each row sums to 1.
 
     A query with no key in reach gets NaN and a row of zeros, and the call warns once with
-    EmptyWindowWarning. Errors: ValueError naming the argument, what it was and what it must be.
+    EmptyWindowWarning. Errors: ValueError naming the argument, what it was and what it must be,
+    also where the weights cannot fit into memory: kernel_smooth needs none.
     Torch tensors give torch tensors, differentiable in queries, keys, values and sigma.
     Source: Nadaraya (1964), Watson (1964); chapter 2.
     """
     points, kernel = arguments.points(queries, keys, values, kernel, sigma, mask)
+    check_weights(points.queries, points.keys, "kernel_smooth gives the estimates without them")
     weights = smoothing_weights(points, kernel)
     return pool(weights, points.values, lambda empty: reach_message(empty, points, kernel)), weights
 

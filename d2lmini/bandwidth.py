@@ -1,7 +1,7 @@
 """How far a query should look: the error of a bandwidth, estimated or exact, and its choice.
 
 NumPy throughout, in float64; torch tensors are read through NumPy. What needs all pairs of points
-is in all_pairs.py. Chapter 4.
+is in all_pairs.py; many points on a line go to along_line.py. Chapter 4.
 """
 
 import math
@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .all_pairs import blocks, errors_at_keys, nearest_distances
+from .all_pairs import blocks, errors_at_keys, nearest_distances, nearest_key
+from .along_line import leave_one_out_errors, serves_at_keys
 from .arguments import (
     Points,
     as_array,
@@ -19,11 +20,12 @@ from .arguments import (
     find_kernel,
     finite,
     not_negative,
+    plain,
     points,
     whole,
 )
 from .attention import EmptyWindowWarning, nadaraya_watson, told_elsewhere
-from .distances import all_reached, distances
+from .distances import all_reached
 from .kernels import Array, Kernel
 
 #: Squares of n residuals of this size still have a finite sum.
@@ -46,8 +48,7 @@ def leave_one_out_error(
     """
     data, kernel = _data(keys, values, kernel)
     sigmas = _sigmas(sigma)
-    errors, _ = errors_at_keys(data, sigmas.ravel(), kernel, leave_out=True)
-    return _like(errors, sigmas)
+    return _like(_left_out(data, sigmas.ravel(), kernel), sigmas)
 
 
 def training_error(
@@ -117,7 +118,7 @@ def select_bandwidth(
     sigmas = np.sort(sigmas.ravel())
     if len(sigmas) == 0:
         raise ValueError("sigmas is empty; it must hold one bandwidth at least")
-    errors, _ = errors_at_keys(data, sigmas, kernel, leave_out=True)
+    errors = _left_out(data, sigmas, kernel)
     best = int(errors.argmin())
     if errors[best] == math.inf:
         raise ValueError(_not_admissible(data, sigmas, kernel))
@@ -214,7 +215,7 @@ def bias_variance(
     kernel, noise_sd = find_kernel(kernel), not_negative("noise_sd", noise_sd)
     keys, queries = _keys(keys), _keys(queries, "queries", none=True)
     signal, truth = _truth(f, keys), _truth(f, queries)
-    sigma = np.broadcast_to(check_sigma(_plain(sigma), queries).reshape(-1), len(queries))
+    sigma = np.broadcast_to(check_sigma(plain(sigma, "sigma"), queries).reshape(-1), len(queries))
     squared_bias, variance = np.empty((2, len(queries)))
     for rows in blocks(len(queries), len(keys)):
         with told_elsewhere(), np.errstate(under="ignore"):
@@ -230,11 +231,16 @@ def bias_variance(
     return squared_bias, variance
 
 
+def _left_out(data: Points, sigmas: np.ndarray, kernel: Kernel) -> np.ndarray:
+    """Leave-one-out errors, (s,), by sums along the line where that is quicker than all pairs."""
+    if serves_at_keys(data, kernel):
+        return leave_one_out_errors(data, sigmas, kernel)
+    errors, _ = errors_at_keys(data, sigmas, kernel, leave_out=True)
+    return errors
+
+
 def _nothing_in_reach(missed: np.ndarray, keys: np.ndarray, count: int, kernel: Kernel) -> str:
-    missed, keys = column(missed), column(keys)
-    farthest = max(
-        distances(missed[rows], keys).min(1).max() for rows in blocks(len(missed), len(keys))
-    )
+    farthest = nearest_key(column(missed), column(keys)).max()
     return (
         f"no key in reach of the {kernel.name} kernel for {len(missed)} of {count} queries "
         f"(squared bias and variance NaN); {all_reached(farthest, kernel)}"
@@ -257,17 +263,7 @@ def _data(keys, values, kernel) -> tuple[Points, Kernel]:
 
 def _numpy(name, given) -> np.ndarray:
     """float64, from a NumPy array, a torch tensor or a list."""
-    return as_array(name, _plain(given, name), np).astype(float)
-
-
-def _plain(given, name="sigma"):
-    """A torch tensor as a NumPy array; anything else as it is."""
-    if not hasattr(given, "detach"):
-        return given
-    if given.requires_grad:
-        raise ValueError(f"{name} requires a gradient, which is lost here; pass {name}.detach()")
-    given = given.cpu()
-    return (given.double() if given.is_floating_point() else given).numpy()  # bfloat16 is torch's
+    return as_array(name, plain(given, name), np).astype(float)
 
 
 def _keys(keys, name="keys", none=False) -> np.ndarray:

@@ -148,16 +148,21 @@ def reach_message(empty: Array, points: "Points", kernel: Kernel) -> str:
     parts = []
     if unreached := int(empty.sum()) - hidden:
         farthest = nearest[nearest < math.inf].max().item()
-        parts.append(
-            f"no key in reach of the {kernel.name} kernel for {unreached} of {len(empty)} queries "
-            f"(estimate NaN, weights 0); {all_reached(farthest, kernel)}"
-        )
+        parts.append(unreached_message(unreached, len(empty), farthest, kernel))
     if hidden:
         parts.append(
             f"mask hides every key from {hidden} of {len(empty)} queries "
             "(estimate NaN, weights 0 for any sigma)"
         )
     return "; ".join(parts)
+
+
+def unreached_message(missed: int, count: int, farthest: float, kernel: Kernel) -> str:
+    """For so many queries of count no key is in reach; to the farthest it is that far."""
+    return (
+        f"no key in reach of the {kernel.name} kernel for {missed} of {count} queries "
+        f"(estimate NaN, weights 0); {all_reached(farthest, kernel)}"
+    )
 
 
 def all_reached(distance: float, kernel: Kernel) -> str:

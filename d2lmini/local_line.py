@@ -8,6 +8,7 @@ from . import arguments
 from .attention import pool, smoothing_weights
 from .distances import reach_message
 from .kernels import Array, Kernel, namespace
+from .memory import check_weights
 
 
 def local_linear(
@@ -31,6 +32,7 @@ def local_linear(
     Source: Fan (1992), Wand and Jones (1995), section 5.2; chapter 5.
     """
     points, kernel = arguments.points(queries, keys, values, kernel, sigma, mask)
+    check_weights(points.queries, points.keys, "give some of the queries at a time")
     constant = smoothing_weights(points, kernel)
     weights = tilt(constant, points.queries, points.keys)
     return pool(weights, points.values, lambda empty: reach_message(empty, points, kernel)), weights

@@ -24,19 +24,26 @@ HEAVY = ("torch", "matplotlib", "ipywidgets", "anywidget", "scipy", "pandas", "s
 # plots knows arrays only; widgets may use kernels and data; exercise_checks may use anything, grade
 # alone imports it.
 _CHECKS = {"kernels", "arguments"}
-_CORE = _CHECKS | {"data", "distances", "attention"}
+_CORE = _CHECKS | {"data", "distances", "attention", "memory"}
+_SUMS = {"kernels", "line", "distances", "windows"}
 MAY_IMPORT = {
     "kernels": set(),
     "arguments": {"kernels"},
     "data": {"arguments"},
     "distances": _CHECKS,
-    "attention": _CHECKS | {"distances"},
+    "memory": {"kernels"},
+    "attention": _CHECKS | {"distances", "memory"},
     "local_line": _CORE,
-    "all_pairs": _CORE,
-    "bandwidth": _CORE | {"all_pairs"},
+    "line": set(),
+    "windows": _SUMS,
+    "fast_gauss": _SUMS,
+    "prefix_sums": _SUMS,
+    "all_pairs": _CORE | {"line"},
+    "smoothing": _CORE | _SUMS | {"all_pairs", "fast_gauss", "prefix_sums"},
+    "along_line": _CORE | _SUMS | {"smoothing", "fast_gauss", "prefix_sums"},
+    "bandwidth": _CORE | {"all_pairs", "along_line"},
     "progress_bar": set(),
     "learning": _CORE | {"progress_bar"},
-    "smoothing": _CORE,
     "plots": set(),
     "positions": _CHECKS,
     "widgets": {"data", "kernels", "widgets"},

@@ -25,6 +25,7 @@ from d2lmini import (
     attention_pooling,
     bandwidth,
     dot_product_attention,
+    kernel_smooth,
     learning,
     leave_one_out_error,
     local_linear,
@@ -34,6 +35,7 @@ from d2lmini import (
     positions,
     rule_of_thumb,
     select_bandwidth,
+    smoothing,
 )
 
 KEYS = np.array([0.0, 0.4, 1.0, 1.7, 2.2, 2.9, 3.3, 4.1])
@@ -43,6 +45,12 @@ FORM = re.compile(r"^\w+( and \w+)* (is|are|has|have|holds|reaches|requires|cont
 SMOOTHERS = {
     "nadaraya_watson": lambda k, v: nadaraya_watson(k, k, v),
     "local_linear": lambda k, v: local_linear(k, k, v),
+    "kernel_smooth": lambda k, v: kernel_smooth(k, k, v),
+    "blocks.kernel_smooth": lambda k, v: kernel_smooth(k, k, v, method="blocks"),
+    "windows.kernel_smooth": lambda k, v: kernel_smooth(k, k, v, method="windows"),
+    "gauss.kernel_smooth": lambda k, v: kernel_smooth(k, k, v, method="fast gauss"),
+    "sums.kernel_smooth": lambda k, v: kernel_smooth(k, k, v, "boxcar", method="prefix sums"),
+    "method_for": lambda k, v: smoothing.METHODS.index(smoothing.method_for(k, k)),
     "dot_product_attention": lambda k, v: dot_product_attention(k[:, None], k[:, None], v),
     "masked_softmax": lambda k, v: masked_softmax(k),
     "attention_pooling": lambda k, v: attention_pooling(k, v),
