@@ -11,7 +11,7 @@ sums has the rounding of the long ones. Two repairs:
 2. The cumulative sums are integers, in units of 2^-b with b as large as the fullest bin allows.
    Integers have no rounding, and a difference is right even where the sum has gone round 2^64.
 
-Where the weights in a window are all small, windows.py counts key by key. Chapter 8.
+Where the weights in a window are all small, windows.py counts key by key.
 """
 
 import math

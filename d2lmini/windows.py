@@ -3,7 +3,7 @@
 A compact kernel is 0 beyond sigma. A Gaussian is not; but once a query's nearest key lies at
 distance D, a key at distance r weighs exp(-(r^2 - D^2) / 2 sigma^2) as much, which is under 2e-22
 beyond r = sqrt(D^2 + (10 sigma)^2). Sorted keys make that a window, two binary searches a query.
-Scores are differences from the nearest key, so a far query is as good as a near one. Chapter 8.
+Scores are differences from the nearest key, so a far query is as good as a near one.
 """
 
 import math
