@@ -113,7 +113,7 @@ def beside_peers(group: dict[str, Peer], rounds: int) -> list[dict]:
 
 def leave_one_out() -> list[dict]:
     """Rows for the choice among SIGMAS bandwidths; the error is the difference of the two."""
-    rows = beside_peers(peers.LEAVE_ONE_OUT, rounds=2)
+    rows = beside_peers(peers.LEAVE_ONE_OUT, rounds=4)
     problem = Problem.of(NS[0])
     theirs = peers.cv_loo(problem)()
     ours = leave_one_out_error(problem.keys, problem.values, problem.sigma)
