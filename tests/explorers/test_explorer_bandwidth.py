@@ -6,6 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from d2lmini import data, nadaraya_watson
 from d2lmini.bandwidth import bias_variance, leave_one_out_error, training_error
@@ -186,6 +187,16 @@ def test_twenty_samples_at_once_choose_what_python_chooses(explorer, node):
     assert status.startswith("21 samples.")
     assert explorer.locator(".d2l-choices svg").get_attribute("aria-label") == status
     assert explorer.locator(".d2l-middle[d*=M]").count() == 2
+
+
+def test_the_summary_outlives_a_drawing_in_which_nothing_changed(explorer):
+    explorer.get_by_role("button", name="Draw 20 samples").click()
+    picture(explorer)
+    explorer.evaluate("root => { root.style.width = '600px'; }")  # drawn anew, the same state
+    explorer.page.wait_for_timeout(1000)
+    assert explorer.locator(".d2l-status").inner_text().startswith("21 samples.")
+    explorer.get_by_role("slider", name="bandwidth σ").fill("0.5")
+    expect(explorer.locator(".d2l-status")).to_contain_text("leave-one-out error")
 
 
 def test_the_first_ghost_is_the_fit_before(explorer):

@@ -36,6 +36,8 @@ export class Shell {
   #asked = 0;
   #timer = 0;
   #told = false;
+  /** The sentence of the drawing that came with what was said and stays. */
+  #kept = "";
   /** @type {HTMLElement | undefined} */
   #status;
   /** @type {{ stop: () => void }[]} */
@@ -115,24 +117,26 @@ export class Shell {
     this.#status = node(row, "output", { class: "d2l-status", "aria-live": "polite" });
   }
 
-  /** Say at once what a button did; with `stays` it is not replaced by the next drawing.
+  /** Say at once what a button did; with `stays` a drawing replaces it only when there is something else to say.
    *  @param {string} text @param {{ stays?: boolean }} told */
   say(text, { stays = false } = {}) {
     clearTimeout(this.#timer);
     if (this.#status) this.#status.textContent = text;
     this.#told = stays;
+    this.#kept = "";
     if (stays) this.redraw();
   }
 
   /** Say the sentence of a drawing when a drag rests. @param {string} text */
   rest(text) {
-    if (!this.#told) {
-      clearTimeout(this.#timer);
-      this.#timer = window.setTimeout(() => {
-        if (this.#status && this.#status.textContent !== text) this.#status.textContent = text;
-      }, 700);
-    }
+    if (this.#told) this.#kept = text;
     this.#told = false;
+    if (text === this.#kept) return;
+    this.#kept = "";
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => {
+      if (this.#status && this.#status.textContent !== text) this.#status.textContent = text;
+    }, 700);
   }
 
   stop() {
