@@ -10,7 +10,9 @@ from importlib import import_module
 from .engine import EXERCISES, Exercise, Mistake, Result, judge
 from .session import check, progress
 
-for _chapter in range(1, 8):
+#: The chapters that have exercises.
+CHAPTERS = range(1, 9)
+for _chapter in CHAPTERS:
     import_module(f"{__name__}.chapter_{_chapter}")
 
-__all__ = ["EXERCISES", "Exercise", "Mistake", "Result", "check", "judge", "progress"]
+__all__ = ["CHAPTERS", "EXERCISES", "Exercise", "Mistake", "Result", "check", "judge", "progress"]

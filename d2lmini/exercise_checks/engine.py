@@ -77,6 +77,8 @@ class Exercise:
     draw : a random generator -> one more case; for cases that a teacher keeps.
     mistakes : recognised by what they give; the first that fits speaks.
     returns : names of the parts when the result is a tuple.
+    also : a function that is right in all cases -> None, or what is to be said of it all the same,
+        such as that it takes too much memory.
     prepare : one argument at a time, (name, value) -> what the function is called with; default:
         lists become float arrays.
     tolerance : absolute and relative, on every entry; a result in single precision gets at least
@@ -99,6 +101,7 @@ class Exercise:
     draw: Callable[[np.random.Generator], Mapping[str, Any]] | None = None
     mistakes: Sequence[Mistake] = ()
     returns: Sequence[str] = ()
+    also: Callable[[Callable], str | None] | None = None
     prepare: Callable[[str, Any], Any] | None = None
     tolerance: float = 1e-6
     judge: Callable[[Any], str | Difference | None] | None = None
@@ -255,6 +258,8 @@ def _judge_function(exercise: Exercise, answer: Any, cases: list[Mapping[str, An
         if difference is not None and failed is None:
             failed = case, difference, outcome.printed
     if failed is None:
+        if exercise.also and not (further := _judge_freely(exercise, function, names)).passed:
+            return further
         count = f"in all {len(cases)} cases" if len(cases) > 1 else "in the one case there is"
         return Result(exercise.name, PASSED, f"Right {count}.", printed=outcome.printed)
     case, difference, printed = failed
@@ -304,9 +309,10 @@ def _status_of(stopped: Outcome) -> str:
     return NOT_YET if stopped.unfinished or stopped.interrupted else DIFFERS
 
 
-def _judge_freely(exercise: Exercise, answer: Any) -> Result:
-    answer = _called_in_order(guarded(answer), exercise.takes)
-    outcome = call(exercise.judge, exercise.seconds, answer, whose="Your answer")
+def _judge_freely(exercise: Exercise, answer: Any, names: Sequence[str] = ()) -> Result:
+    answer = _called_in_order(guarded(answer), names or exercise.takes)
+    judge = exercise.judge or exercise.also
+    outcome = call(judge, exercise.seconds, answer, whose="Your answer")
     if outcome.problem:
         if outcome.error is not None and not _is_theirs(outcome.error, exercise):
             raise outcome.error
@@ -327,7 +333,8 @@ def _is_theirs(error: BaseException, exercise: Exercise) -> bool:
     """Whether an error inside a judge comes from the reader's answer, not from the judge."""
     if isinstance(error, AnswerError | NotImplementedError | MemoryError):
         return True
-    judges = getattr(getattr(exercise.judge, "__code__", None), "co_filename", "")
+    judge = exercise.judge or exercise.also
+    judges = getattr(getattr(judge, "__code__", None), "co_filename", "")
     return any(frame.filename != judges for frame in theirs(error))
 
 

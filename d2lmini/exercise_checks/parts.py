@@ -2,10 +2,12 @@
 
 Each gives a judge, answer -> None when all is right, else what to say of the first part that is
 not. ``first`` is for judges of another kind: a table, what to say -> whether it is so.
+``within_memory`` is for functions that are right and must be frugal, too.
 """
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -102,6 +104,33 @@ def claims_with_numbers(
         return claims({letter: pair[0] for letter, pair in pairs.items()})
 
     return judge_pairs
+
+
+def within_memory(arguments: Callable[[], tuple], megabytes: float, said: str) -> Judge:
+    """A judge for what a function allocates during one call, in NumPy and Python.
+
+    arguments: makes those of the call, in the order of the case; said: why it takes more.
+    """
+
+    def judge_memory(answer: Callable) -> str | None:
+        given, traced = arguments(), tracemalloc.is_tracing()
+        tracemalloc.start()
+        try:
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            answer(*given)
+            taken = (tracemalloc.get_traced_memory()[1] - before) / 1e6
+        finally:
+            if not traced:
+                tracemalloc.stop()
+        if taken <= megabytes:
+            return None
+        return (
+            f"The numbers are right in all cases. With {len(given[0])} queries and as many keys it "
+            f"takes {taken:.0f} MB: {said}."
+        )
+
+    return judge_memory
 
 
 def first(table: Mapping[str, Any]) -> str | None:

@@ -10,13 +10,13 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from d2lmini.exercise_checks import EXERCISES, judge
+from d2lmini.exercise_checks import CHAPTERS, EXERCISES, judge
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CHAPTERS = {n: import_module(f"{__package__}.test_exercises_chapter_{n}") for n in range(1, 8)}
-WRONG = {name: cases for each in CHAPTERS.values() for name, cases in each.WRONG.items()}
-RIGHT = {name: answers for each in CHAPTERS.values() for name, answers in each.RIGHT.items()}
+TABLES = {n: import_module(f"{__package__}.test_exercises_chapter_{n}") for n in CHAPTERS}
+WRONG = {name: cases for each in TABLES.values() for name, cases in each.WRONG.items()}
+RIGHT = {name: answers for each in TABLES.values() for name, answers in each.RIGHT.items()}
 DRAWN = [name for name, exercise in EXERCISES.items() if exercise.draw]
 #: What is said of an answer that is still to be finished.
 UNFINISHED = ("Still open", "Nothing", "returns nothing", "prints something")
@@ -30,7 +30,7 @@ def drawn(name, seed, count):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_exercise_has_wrong_and_right_answers(chapter):
-    tables = CHAPTERS[chapter]
+    tables = TABLES[chapter]
     mine = {name for name, exercise in EXERCISES.items() if exercise.chapter == chapter}
     assert mine == set(tables.WRONG) == set(tables.RIGHT)
     assert all(len(cases) >= 3 for cases in tables.WRONG.values())
