@@ -10,7 +10,7 @@
 
 h is a power of two, so places in cells are exact, whatever the offset of the data. A query whose
 sum is small, in a gap or far outside, goes to windows.py. Greengard and Strain (1991) have the
-transform, Fong and Darve (2009) Chebyshev interpolation.
+transform, Fong and Darve (2009) Chebyshev interpolation; chapter 8 draws the steps.
 """
 
 import math

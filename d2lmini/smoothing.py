@@ -47,7 +47,7 @@ def kernel_smooth(
 
     A query with no key in reach gets NaN, and the call warns once with EmptyWindowWarning. Errors:
     ValueError naming the argument, also for a tensor that requires a gradient, which is lost here.
-    Torch tensors give torch tensors. Source: the modules of the methods.
+    Torch tensors give torch tensors. Source: the modules of the methods; chapter 8.
     """
     points, kernel = arguments.points(queries, keys, values, kernel, sigma, None)
     exact = points.in_float64()

@@ -391,6 +391,23 @@ def test_a_judge_may_call_what_it_was_given():
     assert "loop that never ends" in said(_stubborn, quick)
 
 
+def test_a_right_function_may_be_asked_for_more():
+    """What ``also`` says comes after all cases are right, and only then."""
+    exercise = dataclasses.replace(double, also=lambda f: None if f(9.0) == 18 else "Not for 9.")
+    assert judge(exercise, lambda x: 2 * x).passed
+    assert said(lambda x: 2 * x + (x == 9), exercise) == "Not for 9."
+    assert said(lambda x: x, exercise) != "Not for 9."
+    assert "ValueError" in said(_fails_at_nine, exercise)
+    fault = dataclasses.replace(double, also=lambda f: 1 / 0)
+    assert said(lambda x: 2 * x, fault).startswith("The check itself failed")
+
+
+def _fails_at_nine(x):
+    if np.ndim(x) == 0 and x == 9:
+        raise ValueError("nine")
+    return 2 * x
+
+
 def test_a_judge_says_what_is_still_open():
     exercise = free(lambda answer: "Still open: b." if answer["b"] is None else None)
     assert judge(exercise, {"b": None}).status == NOT_YET
@@ -592,7 +609,8 @@ def test_arguments_may_have_any_names(exercise):
     assert judge(exercise, answer).passed
     only_named = eval(f"lambda *, {places}: answer({places})", {"answer": answer})
     assert judge(exercise, only_named).passed
-    assert "it must take" in judge(exercise, lambda *, one, two, three, four, five, six: 1).message
+    too_many = eval("lambda *, {}: 1".format(", ".join(f"b{i}" for i in range(len(names) + 1))))
+    assert "it must take" in judge(exercise, too_many).message
 
 
 @named(with_reference)
