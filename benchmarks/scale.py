@@ -1,7 +1,7 @@
 """The smoother at scale: estimates at up to a million queries, beside what others offer.
 
     python -m benchmarks.scale            print the table; ``make bench`` does too
-    python -m benchmarks.scale --write    and store it: scale.json, and the table in README.md
+    python -m benchmarks.scale --write    and store it: scale.json, README.md, chapter 8
 
 Times are the fastest of some runs, taken in turns; setting up and compiling are not counted. An
 error is the largest difference from the estimator as it is written, in float64, over the largest
@@ -26,16 +26,19 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import numpy as np
+from nbformat import NotebookNode
 
 from benchmarks import peers
 from benchmarks.peers import Peer, Problem
 from benchmarks.timing import fastest
 from d2lmini import leave_one_out_error
-from tools import ROOT
+from tools import ROOT, notebooks
 
 JSON = ROOT / "benchmarks" / "scale.json"
 README = ROOT / "README.md"
+CHAPTER = ROOT / "chapters" / "08_scaling_up.ipynb"
 MARKED = re.compile(r"(<!-- scale: .*? -->\n).*?(<!-- /scale -->)", re.S)
 NS = 10**4, 10**5, 10**6
 #: The exponent with which cost may grow with n, and the bytes that a million may take.
@@ -222,7 +225,7 @@ def sentences(found: dict) -> str:
 
 
 def markdown(found: dict) -> str:
-    """The table as README.md shows it."""
+    """The table as README.md and the chapter show it."""
     lines = [COLUMNS, ["---", *["--:"] * 5, "---"], *(cells(each) for each in found["rows"])]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return f"{table}\n\n{sentences(found)}\n"
@@ -280,16 +283,28 @@ def machine() -> dict:
 
 
 def write(found: dict) -> None:
-    """Store what was measured, and show it in README.md."""
+    """Store what was measured, and show it in README.md and in the chapter."""
     JSON.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    text = README.read_text(encoding="utf-8")
-    text = MARKED.sub(lambda marks: f"{marks[1]}{markdown(found)}{marks[2]}", text)
-    README.write_text(text, encoding="utf-8")
+    README.write_text(with_table(README.read_text(encoding="utf-8"), found), encoding="utf-8")
+    notebook = nbformat.read(CHAPTER, as_version=nbformat.NO_CONVERT)
+    cell = cell_of_table(notebook)
+    cell.source = with_table(cell.source, found)
+    CHAPTER.write_text(notebooks.written(notebook), encoding="utf-8")
+
+
+def with_table(text: str, found: dict) -> str:
+    """A text with the table between its marks."""
+    return MARKED.sub(lambda marks: f"{marks[1]}{markdown(found)}{marks[2]}", text)
+
+
+def cell_of_table(notebook: NotebookNode) -> NotebookNode:
+    (cell,) = (cell for cell in notebook.cells if cell.id == "scale-table")
+    return cell
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.scale", description="The smoother at scale.")
-    parser.add_argument("--write", action="store_true", help="store scale.json and README's table")
+    parser.add_argument("--write", action="store_true", help="store scale.json and the table")
     parser.add_argument("--memory", nargs=2, metavar=("NAME", "N"), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     warnings.simplefilter("ignore", FutureWarning)

@@ -7,5 +7,15 @@ from .kernels import Kernels
 from .learning import Learning
 from .localfit import LocalFit
 from .smoother import Smoother
+from .streaming import Streaming
 
-__all__ = ["Attention", "Average", "Bandwidth", "Kernels", "Learning", "LocalFit", "Smoother"]
+__all__ = [
+    "Attention",
+    "Average",
+    "Bandwidth",
+    "Kernels",
+    "Learning",
+    "LocalFit",
+    "Smoother",
+    "Streaming",
+]

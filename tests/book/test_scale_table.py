@@ -1,10 +1,11 @@
-"""The table of the smoother at scale: what README shows, what fails, and who is missing."""
+"""The table of the smoother at scale: what is shown of it, what fails, and who is missing."""
 
 import copy
 import json
 import math
 import re
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -14,11 +15,24 @@ from d2lmini import nadaraya_watson
 FOUND = json.loads(scale.JSON.read_text(encoding="utf-8"))
 
 
-def test_readme_shows_what_was_stored():
+@pytest.mark.parametrize("where", ["README", "chapter 8"])
+def test_readme_and_chapter_show_what_was_stored(where):
     shown = scale.README.read_text(encoding="utf-8")
+    if where != "README":
+        shown = scale.cell_of_table(nbformat.read(scale.CHAPTER, nbformat.NO_CONVERT)).source
     assert len(re.findall("<!-- scale: ", shown)) == 1
     marks = scale.MARKED.search(shown)
     assert marks[0] == f"{marks[1]}{scale.markdown(FOUND)}{marks[2]}"
+
+
+def test_writing_what_is_stored_changes_nothing(tmp_path, monkeypatch):
+    for name in ("JSON", "README", "CHAPTER"):
+        copied = tmp_path / name
+        copied.write_bytes(getattr(scale, name).read_bytes())
+        monkeypatch.setattr(scale, name, copied)
+    before = {file.name: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()}
+    scale.write(FOUND)
+    assert {file.name: file.read_text(encoding="utf-8") for file in tmp_path.iterdir()} == before
 
 
 def test_every_row_is_of_a_known_call_and_its_ratio_is_of_the_times():

@@ -106,15 +106,18 @@ export class Shell {
     return () => (width ||= part.clientWidth);
   }
 
-  /** A row of buttons, `actions` by label and Reset, and the status line.
+  /** A row of buttons, `actions` by label and Reset, and the status line; returns the buttons by their labels.
    *  @param {Record<string, () => void>} actions @param {() => void} reset @param {{ stays?: boolean }} told */
   buttons(actions, reset, told = {}) {
     const row = node(this.el, "div", { class: "d2l-buttons" });
     const all = { ...actions, "Reset": () => { reset(); this.say("Back at the start.", told); } };
-    for (const [label, act] of Object.entries(all)) {
-      node(row, "button", { type: "button", class: "d2l-button" }, label).addEventListener("click", act);
-    }
+    const made = Object.entries(all).map(([label, act]) => {
+      const button = node(row, "button", { type: "button", class: "d2l-button" }, label);
+      button.addEventListener("click", act);
+      return [label, button];
+    });
     this.#status = node(row, "output", { class: "d2l-status", "aria-live": "polite" });
+    return /** @type {Record<string, HTMLButtonElement>} */ (Object.fromEntries(made));
   }
 
   /** Say at once what a button did; with `stays` a drawing replaces it only when there is something else to say.
