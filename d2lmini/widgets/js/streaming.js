@@ -38,6 +38,9 @@ function numbersIn(parent) {
   };
 }
 
+/** The number that a slider stands for, beside it. @param {{ box: Element }} slider */
+const countIn = ({ box }) => node(box, "output", { class: "d2l-count", "aria-live": "off" });
+
 /** Three digits, with a minus sign. @param {number} x */
 const sign = (x) => brief(x).replaceAll("-", "−");
 
@@ -49,7 +52,7 @@ function readingIn(picture) {
   const full = shape(svg, "path", { class: "d2l-ghost" });
   fit.estimate.before(full);
   const [past, coming] = ["past", "coming"].map((when) => shape(heatmap.svg, "path", { class: `d2l-veil d2l-veil-${when}` }));
-  heatmap.row.before(past, coming);
+  heatmap.axes.group.before(past, coming);
   const drawWhole = kept((/** @type {Numbers} */ queries, /** @type {Numbers} */ whole, /** @type {Scale} */ x,
     /** @type {Scale} */ y) => set(full, { d: path(queries, whole, x, y) }));
   const drawReading = kept((/** @type {number[]} */ keys, /** @type {number} */ from, /** @type {number} */ read,
@@ -193,36 +196,39 @@ export default sampleExplorer(["blocks", "block_size", "features", "spread", "dr
     min: 0, max: last(), step: 1, onInput: (blocks) => { player.stop(); shell.change({ blocks }); },
     describe: (blocks) => `${Math.min(scene.count, blocks * shell.get("block_size"))} of ${scene.count} keys`,
   });
+  const reached = countIn(reading);
   const size = select(controls, "Block size", Object.keys(SIZE_NAMES), (chosen) => {
     player.stop();
     const read = Math.min(scene.count, shell.get("blocks") * shell.get("block_size"));
     shell.change({ block_size: Number(chosen), blocks: Math.round(read / Number(chosen)) });
   }, SIZE_NAMES);
   const point = scene.pointControls(controls);
+  const buttons = shell.buttons({
+    "Play": () => player.play(), "New sample": () => { player.stop(); scene.drawAgain(); },
+  }, () => { player.stop(); scene.reset(); });
+  player.on(buttons.Play);
   const showFeatures = featuresIn(shell.el, shell);
   const below = node(shell.el, "div", { class: "d2l-controls" });
   const features = range(below, "Random features", {
     min: 2, max: Math.log2(MOST), step: 1, describe: (power) => `${2 ** power} features`,
     onInput: (power) => shell.change({ features: 2 ** power }),
   });
-  const count = node(features.box, "output", { class: "d2l-count", "aria-live": "off" });
+  const count = countIn(features);
   const spread = select(below, "Spread of the entries", SPREADS, (chosen) => shell.change({ spread: Number(chosen) }));
-  const drawFeatures = () => {
+  const again = node(below, "button", { type: "button", class: "d2l-button" }, "Draw features again");
+  again.addEventListener("click", () => {
     const draws = shell.get("draws") + 1;
     shell.change({ draws });
     const found = showFeatures(String(shell.get("spread")), shell.get("features"), draws);
     shell.say(`Draw ${draws} of the features: error ${found} of the plain mean's.`, { stays: true });
-  };
-  const buttons = shell.buttons({
-    "Play": () => player.play(), "New sample": () => { player.stop(); scene.drawAgain(); }, "Draw features again": drawFeatures,
-  }, () => { player.stop(); scene.reset(); });
-  player.on(buttons.Play);
+  });
   return () => {
     const state = solve();
     picture.update({ ...state, selected: scene.selected });
     showReading(state);
     reading.input.max = String(last());
     reading.show(state.blocks);
+    write(reached, `${state.sums.read} of ${state.keys.length}`);
     size.show(String(state.size));
     point.show(state);
     const many = shell.get("features");
