@@ -226,7 +226,10 @@ def sentences(found: dict) -> str:
 
 def markdown(found: dict) -> str:
     """The table as README.md and the chapter show it."""
-    lines = [COLUMNS, ["---", *["--:"] * 5, "---"], *(cells(each) for each in found["rows"])]
+    rows = [cells(each) for each in found["rows"]]
+    for row in rows:  # a number and its unit stay on one line
+        row[2:6] = [cell.replace(" ", "\u00a0") for cell in row[2:6]]
+    lines = [COLUMNS, ["---", *["--:"] * 5, "---"], *rows]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return f"{table}\n\n{sentences(found)}\n"
 
