@@ -21,9 +21,8 @@ from statsmodels.nonparametric.kernel_regression import KernelReg
 import d2lmini
 from d2lmini import KERNELS, EmptyWindowWarning, Kernel, attention_pooling, masked_softmax
 from d2lmini import nadaraya_watson as smooth
+from tests.core.formulas import COMPACT, FORMULAS, INFINITE
 
-INFINITE = ["gaussian", "constant", "laplace"]
-COMPACT = ["boxcar", "triangular", "epanechnikov", "tricube"]
 SAMPLE = d2lmini.data.sine_power()
 LIBRARIES = {"numpy": np.asarray, "torch": torch.as_tensor}
 double = torch.float64
@@ -53,14 +52,7 @@ def brute(queries, keys, values, kernel, sigma, mask=None):
             row = [math.exp(max(-1000, nearest - u)) for u in us]
         else:
             us = [math.sqrt(x / s2) if x <= s2 else 2.0 for x in squares]
-            shape = {
-                "boxcar": lambda u: u <= 1,
-                "constant": lambda u: 1,
-                "triangular": lambda u: max(0, 1 - u),
-                "epanechnikov": lambda u: max(0, 1 - u * u),
-                "tricube": lambda u: max(0, 1 - u**3) ** 3,
-            }[kernel]
-            row = [float(shape(u)) for u in us]
+            row = [float(FORMULAS[kernel](u)) for u in us]
         row = [x * s for x, s in zip(row, seen, strict=True)]
         total = math.fsum(row)
         rows.append([x / total if total else 0.0 for x in row])
@@ -566,8 +558,8 @@ BAD = [
     ({"queries": [0.0, math.nan]}, r"queries holds NaN or infinity; every entry must be finite"),
     ({"keys": [0.0, 1.0, math.inf]}, r"keys holds NaN or infinity; every entry must be finite"),
     ({"values": [0.0, 1.0, math.nan]}, r"values holds NaN or infinity"),
-    ({"kernel": "guassian"}, r"kernel is 'guassian'; it must be a Kernel or one of gaussian, "
-                             r"boxcar, constant, triangular, epanechnikov, tricube, laplace$"),
+    ({"kernel": "guassian"}, r"kernel is 'guassian'; it must be a Kernel or one of "
+                             + ", ".join(FORMULAS) + "$"),
     ({"kernel": 3}, r"kernel is 3; it must be a Kernel or one of gaussian"),
     ({"queries": 1.0}, r"queries has shape \(\); it must have one or two dimensions"),
     ({"values": np.zeros((3, 1, 1))}, r"values has shape \(3, 1, 1\); it must have one or two"),

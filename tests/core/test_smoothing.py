@@ -30,7 +30,7 @@ from d2lmini import (
 FAST = {"gaussian": "fast gauss"} | dict.fromkeys(
     ("boxcar", "triangular", "epanechnikov"), "prefix sums"
 )
-WINDOWED = ("gaussian", "boxcar", "triangular", "epanechnikov", "tricube", "laplace")
+WINDOWED = [kernel for kernel in KERNELS if kernel != "constant"]
 WAYS = [
     *((kernel, method) for kernel in KERNELS for method in ("dense", "blocks")),
     *((kernel, "windows") for kernel in WINDOWED),

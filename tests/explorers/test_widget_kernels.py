@@ -52,7 +52,7 @@ def test_bad_kernel_and_match_are_refused(explorer):
         explorer.sigma = -1.0
 
 
-def test_all_seven_can_be_chosen(explorer):
+def test_every_kernel_can_be_chosen(explorer):
     assert list(type(explorer.view).kernel.values) == list(KERNELS)
 
 

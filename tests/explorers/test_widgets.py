@@ -71,7 +71,7 @@ def test_start_holds_what_reset_restores(explorer):
     assert json.loads(json.dumps(start)) == start
 
 
-def test_kernel_choices_are_the_seven():
+def test_kernel_choices_are_those_of_the_package():
     assert Smoother.kernel.__doc__
     assert list(type(Smoother(data.sine_power()).view).kernel.values) == list(KERNELS)
 

@@ -2,10 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { errorCurves, errorsAtKeys, errorsAtQueries, lowest, readCurve, sigmaGrid } from "../../d2lmini/widgets/js/errors.js";
-import { drawSample, nadarayaWatson, TRUTHS } from "../../d2lmini/widgets/js/maths.js";
+import { KERNEL_NAMES, drawSample, nadarayaWatson, TRUTHS } from "../../d2lmini/widgets/js/maths.js";
 
-/** @type {import("../../d2lmini/widgets/js/maths.js").KernelName[]} */
-const NAMES = ["gaussian", "boxcar", "constant", "triangular", "epanechnikov", "tricube", "laplace"];
 const truthAt = TRUTHS.sine_linear;
 const { keys, values } = drawSample("sine_linear", 30, 1, [0, 5], 4);
 const queries = Array.from({ length: 50 }, (_, j) => j / 10);
@@ -15,7 +13,7 @@ const near = (a, b, tolerance = 1e-12) => assert.ok(Math.abs(a - b) <= tolerance
 /** @param {number[]} numbers */
 const mean = (numbers) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 
-for (const kernel of NAMES) {
+for (const kernel of KERNEL_NAMES) {
   test(`${kernel}: left out is the estimate from the others, left in that from all`, () => {
     for (const sigma of [1e-300, 0.02, 0.3, 1.5, 1e300]) {
       const { leaveOneOut, training } = errorsAtKeys(keys, values, kernel, sigma);

@@ -38,8 +38,7 @@ export const KERNELS = {
   laplace: { score: (u) => -u, support: Infinity, sd: Math.SQRT2 },
 };
 
-/** @type {KernelName[]} */
-export const KERNEL_NAMES = ["gaussian", "boxcar", "constant", "triangular", "epanechnikov", "tricube", "laplace"];
+export const KERNEL_NAMES = /** @type {KernelName[]} */ (Object.keys(KERNELS));
 
 const TINY = 1e-150; // as a width as good as 0, and its square is still a number
 const NEGLIGIBLE = 37; // e^-37 of the nearest key's weight is 9e-17: lost in any sum
