@@ -48,7 +48,7 @@ def open_explorer(page, address, where=CHAPTER_2):
     assert page.evaluate("document.documentElement.dataset.widgets") == "ready"
     root = page.locator(f"[data-explorer={name}]").first
     root.scroll_into_view_if_needed()
-    root.locator(".d2l-estimate[d]").wait_for(state="attached")
+    root.locator(".d2l-readout output:not(:empty)").first.wait_for(state="attached")
     return root
 
 
@@ -85,7 +85,7 @@ def test_the_root_is_a_named_group(page, address, where):
 def test_every_control_has_a_name_and_changes_the_picture(page, site_url, where):
     root = open_explorer(page, site_url, where)
     controls = root.locator("input, select, button")
-    assert controls.count() >= 8
+    assert controls.count() >= 3
     for i in range(controls.count()):
         control = controls.nth(i)
         name = control.evaluate("c => c.ariaLabel || c.labels?.[0]?.innerText || c.innerText")
