@@ -69,6 +69,20 @@ MUTANTS = [
         (CORE,),
     ),
     Mutant(
+        "states merged without the factor of the second",
+        "d2lmini/widgets/js/online.js",
+        "const [first, second] = [Math.exp(one.M - M), Math.exp(other.M - M)];",
+        "const [first, second] = [Math.exp(one.M - M), 1];",
+        (JS,),
+    ),
+    Mutant(
+        "what a right function is asked besides is skipped",
+        "d2lmini/exercise_checks/engine.py",
+        "if exercise.also and not (",
+        "if False and not (",
+        (CHECKS,),
+    ),
+    Mutant(
         "scale of the dot products forgotten",
         "d2lmini/arguments.py",
         "scale = d**-0.5 if scale is None else",
