@@ -15,4 +15,4 @@ CHAPTERS = range(1, 9)
 for _chapter in CHAPTERS:
     import_module(f"{__name__}.chapter_{_chapter}")
 
-__all__ = ["CHAPTERS", "EXERCISES", "Exercise", "Mistake", "Result", "check", "judge", "progress"]
+__all__ = ["EXERCISES", "Exercise", "Mistake", "Result", "check", "judge", "progress"]

@@ -13,6 +13,7 @@ import { sampleExplorer } from "./sample.js";
  *    whole: Float64Array, all: number }} State */
 
 const LOOKS = { data: "data", truth: "truth", estimate: "estimate so far", ghost: "with all keys" };
+/** @type {Record<number, string>} */
 const SIZE_NAMES = { 1: "one key", 5: "5 keys", 10: "10 keys", 25: "25 keys" };
 const SPREADS = ["0.5", "1"];
 const PAUSE = 700; // milliseconds from one block to the next
@@ -24,7 +25,7 @@ function numbersIn(parent) {
     largest: "running maximum M", numerator: "numerator N", denominator: "denominator D", soFar: "estimate so far, N / D",
     all: "with all keys", factor: "old sums times", plain: "sums without a maximum",
   });
-  return (/** @type {State} */ { sums: { M, N, D, factor, plain, read }, query, keys, estimate, all }) => {
+  return (/** @type {State} */ { sums: { M, N, D, factor, plain, read }, query, keys, size, estimate, all }) => {
     const soFar = read ? fixed(estimate) : "none yet";
     box.largest.show(read ? sign(M) : "none yet");
     box.numerator.show(sign(N));
@@ -33,7 +34,8 @@ function numbersIn(parent) {
     box.all.show(fixed(all));
     box.factor.show(Number.isNaN(factor) ? "no old sums" : sign(factor));
     box.plain.show(`${sign(plain.N)} / ${sign(plain.D)}${read && !plain.D ? ", no number" : ""}`);
-    return `${read} of ${keys.length} keys read: maximum ${read ? sign(M) : "none"}, denominator ${sign(D)}, `
+    const where = `${read} of ${keys.length} keys read, ${SIZE_NAMES[size]} at a time`;
+    return `${where}: maximum ${read ? sign(M) : "none"}, denominator ${sign(D)}, `
       + `estimate ${soFar}, with all keys ${fixed(all)}.`;
   };
 }
