@@ -14,8 +14,9 @@ from .attention import masked_softmax
 
 __all__ = ["HeadReading", "bigram_probabilities", "read_head"]
 
-#: Widths that are tried, in units of the range of the keys.
-WIDTHS = np.geomspace(0.005, 10, 160)
+#: Widths that are tried first, in units of the range of the keys, and shares of a step around the
+#: best of them that are tried next.
+WIDTHS, NEARBY = np.geomspace(0.005, 10, 80), np.linspace(-1, 1, 21)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ def read_head(weights: np.ndarray, queries: np.ndarray, keys: np.ndarray) -> Hea
         raise ValueError("weights has rows that do not sum to 1; each row must")
     gaps = abs(queries[..., :, None] - keys[..., None, :])
     widths = WIDTHS * np.ptp(keys)
-    misses = [np.sum((weights - _gaussian(gaps, sigma)) ** 2) for sigma in widths]
+    best = widths[np.argmin([_miss(weights, gaps, sigma) for sigma in widths])]
+    widths = best * (WIDTHS[1] / WIDTHS[0]) ** NEARBY
+    misses = [_miss(weights, gaps, sigma) for sigma in widths]
     least = int(np.argmin(misses))
     spread = np.sum((weights - 1 / keys.shape[-1]) ** 2)
     return HeadReading(
@@ -64,8 +67,8 @@ def read_head(weights: np.ndarray, queries: np.ndarray, keys: np.ndarray) -> Hea
     )
 
 
-def _gaussian(gaps: np.ndarray, sigma: float) -> np.ndarray:
-    return masked_softmax(-((gaps / sigma) ** 2) / 2)
+def _miss(weights: np.ndarray, gaps: np.ndarray, sigma: float) -> float:
+    return float(np.sum((weights - masked_softmax(-((gaps / sigma) ** 2) / 2)) ** 2))
 
 
 def bigram_probabilities(

@@ -20,10 +20,10 @@ def weights_of(sigma, kernel="gaussian"):
 @pytest.mark.parametrize("sigma", [0.1, 0.35, 1.0])
 def test_the_width_of_a_gaussian_is_found_and_fits(sigma):
     found = read_head(weights_of(sigma), QUERIES, KEYS)
-    assert found.sigma == pytest.approx(sigma, rel=0.03)
+    assert found.sigma == pytest.approx(sigma, rel=0.01)
     assert found.fit > 0.999
     one = read_head(weights_of(sigma)[0], QUERIES[0], KEYS[0])
-    assert one.sigma == pytest.approx(sigma, rel=0.03)
+    assert one.sigma == pytest.approx(sigma, rel=0.01)
 
 
 def test_what_is_no_gaussian_fits_badly_and_equal_weights_fit_any_wide_one():
