@@ -11,7 +11,7 @@ from .engine import EXERCISES, Exercise, Mistake, Result, judge
 from .session import check, progress
 
 #: The chapters that have exercises.
-CHAPTERS = range(1, 9)
+CHAPTERS = range(1, 10)
 for _chapter in CHAPTERS:
     import_module(f"{__name__}.chapter_{_chapter}")
 
