@@ -117,12 +117,15 @@ MODELS = {"regression": RegressionModel, "text": TextModel}
 
 
 def load(name: str) -> nn.Module:
-    """A trained model, "regression" or "text", in float32. ValueError for another name."""
+    """A trained model, "regression" or "text". ValueError for another name.
+
+    float32; the stored weights have half that precision.
+    """
     if name not in MODELS:
         raise ValueError(f"name is {name!r}; it must be one of {', '.join(MODELS)}")
     model = MODELS[name]()
     with np.load(TRAINED / f"{name}.npz") as stored:
-        model.load_state_dict({key: torch.tensor(stored[key]) for key in stored.files})
+        model.load_state_dict({key: torch.tensor(stored[key]).float() for key in stored.files})
     return model.eval().requires_grad_(False)
 
 

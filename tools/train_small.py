@@ -2,8 +2,9 @@
 
     .venv/bin/python -m tools.train_small [NAME ...]      default: regression and text
 
-Minutes on two cores, seeds fixed. Beside the weights (float32, .npz) a JSON file has the losses of
-all steps, the seed and the SHA-256 of the weights. Another processor rounds otherwise, so it finds
+Minutes on two cores, seeds fixed. The weights are stored in half precision (.npz): the page of the
+chapter carries them, too. A JSON file has the losses of all steps, the seed and the SHA-256 of the
+weights. Another processor rounds otherwise, so it finds
 other weights of the same worth; tests/core/test_small_transformer.py says how near.
 """
 
@@ -62,10 +63,10 @@ def training(name: str, steps: int, seed: int = SEED) -> Iterator[tuple[nn.Modul
 
 
 def checksum(weights: dict[str, np.ndarray]) -> str:
-    """SHA-256 of the numbers, name after name, as little-endian float32."""
+    """SHA-256 of the numbers, name after name, as little-endian float16."""
     found = hashlib.sha256()
     for name in sorted(weights):
-        found.update(np.ascontiguousarray(weights[name], "<f4").tobytes())
+        found.update(np.ascontiguousarray(weights[name], "<f2").tobytes())
     return found.hexdigest()
 
 
@@ -79,7 +80,7 @@ def train(name: str) -> None:
             recent = np.mean(losses[-500:])
             took = time.perf_counter() - began
             print(f"  {name}: step {len(losses)}, loss {recent:.4f}, {took:.0f} s", flush=True)
-    weights = {key: value.numpy() for key, value in model.state_dict().items()}
+    weights = {key: value.half().numpy() for key, value in model.state_dict().items()}
     small_transformer.TRAINED.mkdir(exist_ok=True)
     np.savez_compressed(small_transformer.TRAINED / f"{name}.npz", **weights)
     known = {
