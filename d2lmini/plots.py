@@ -144,12 +144,17 @@ def errors(
         look = {"color": PALETTE["text"], "markerfacecolor": "white", "markersize": 8}
         ax.plot(at, height, shape, **look, linestyle="none", zorder=3, label=label)
     _finish(ax, *labels, title, legend=True)
-    scales = ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim()))
-    for axis, (low, high) in scales if log_y else scales[:1]:
-        steps = (1,) if high > 1000 * low else (1, 2, 5)
-        axis.set_major_locator(LogLocator(subs=steps, numticks=20))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        axis.set_minor_formatter(NullFormatter())
+    for axis in (ax.xaxis, ax.yaxis) if log_y else (ax.xaxis,):
+        _log_ticks(axis)
+
+
+def _log_ticks(axis) -> None:
+    """Plain numbers at 1, 2, 5, 10, ...; at powers of 10 alone over more than three of them."""
+    low, high = axis.get_view_interval()
+    steps = (1,) if high > 1000 * low else (1, 2, 5)
+    axis.set_major_locator(LogLocator(subs=steps, numticks=20))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 @_takes_any_array
@@ -174,8 +179,9 @@ def history(
         ax.axhline(height, **look, label=name)
     if log:
         ax.set_yscale("log")
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     _finish(ax, "step", label, title, legend=True)
+    if log:
+        _log_ticks(ax.yaxis)
 
 
 @_takes_any_array
@@ -239,7 +245,11 @@ def _name_cells(axis, columns, rows) -> None:
 
 @_takes_any_array
 def weights(
-    keys: Numbers, weights: Numbers, query: float | None = None, ax: Axes | None = None
+    keys: Numbers,
+    weights: Numbers,
+    query: float | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
 ) -> None:
     """One row of attention weights as stems over the keys; the query as a dashed vertical line.
 
@@ -254,7 +264,7 @@ def weights(
     negative = np.min(np.asarray(weights), initial=0.0) < 0
     if negative:
         ax.axhline(0, color=PALETTE["text"], linewidth=0.8)
-    _finish(ax, "key k", "attention weight", None, legend=True, bottom=None if negative else 0)
+    _finish(ax, "key k", "attention weight", title, legend=True, bottom=None if negative else 0)
 
 
 @_takes_any_array
