@@ -43,7 +43,7 @@ MARKED = re.compile(r"(<!-- scale: .*? -->\n).*?(<!-- /scale -->)", re.S)
 NS = 10**4, 10**5, 10**6
 #: The exponent with which cost may grow with n, and the bytes that a million may take.
 STEEPEST, MOST = 1.1, 200e6
-COLUMNS = "", "n = m", "time", "times ours", "largest error", "extra memory", "note"
+COLUMNS = "way", "n = m", "time", "times ours", "largest error", "extra memory", "note"
 VERSIONS = "numpy", "scipy", "statsmodels", "scikit-learn", "torch", "pykeops", "KDEpy"
 
 

@@ -28,6 +28,7 @@ FIGURE = re.compile(r'<img (?P<rest>[^>]*?src="(?P<path>(?:\.\./)*_images/[^"]+\
 MARK = re.compile(
     r'(?:^ *|(?<=<pre><span></span>))<span class="c1">### (?:BEGIN|END) SOLUTION</span>\n', re.M
 )
+SIDEBAR = '<div id="pst-primary-sidebar"'
 ICON_FONT = re.compile(
     r"@font-face\{[^}]*Font Awesome[^}]*\}|(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}"
 )
@@ -106,10 +107,14 @@ def load_late(figure: re.Match[str], folder: Path) -> str:
 
 
 def finish_pages(site: Path, root: str) -> None:
-    """Light colours until a script knows better; late figures; index.html is the landing page."""
+    """What the theme leaves undone, page by page; index.html is the landing page.
+
+    Light colours until a script knows better, figures that load late, the sidebar as a landmark.
+    """
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         text = text.replace('data-theme="auto"', 'data-theme="light"', 1)
+        text = text.replace(SIDEBAR, f'{SIDEBAR} role="complementary" aria-label="Book"', 1)
         text = MARK.sub("", text)
         text = FIGURE.sub(lambda figure, folder=page.parent: load_late(figure, folder), text)
         page.write_text(text, encoding="utf-8")

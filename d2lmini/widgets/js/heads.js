@@ -111,8 +111,9 @@ export default sampleExplorer(["layer", "head", "temperature"], (shell, scene) =
   const picture = scene.picture({ legend: LOOKS, focus: () => point.focus() });
   const showCurves = curvesIn(picture);
   const controls = node(picture.side, "div", { class: "d2l-controls" });
-  const [layer, head] = ["layer", "head"].map((part) => select(
-    controls, part === "layer" ? "Layer" : "Head", /** @type {string[]} */ (["1", "2"]), (chosen) => shell.change({ [part]: Number(chosen) })));
+  const which = (/** @type {string} */ label, /** @type {string} */ trait) => select(
+    controls, label, /** @type {string[]} */ (["1", "2"]), (chosen) => shell.change({ [trait]: Number(chosen) }));
+  const [layer, head] = [which("Layer", "layer"), which("Head", "head")];
   const heat = range(controls, "Temperature", {
     min: COLDEST * PER_DOUBLING, max: HOTTEST * PER_DOUBLING, step: 1,
     describe: (step) => `temperature ${brief(2 ** (step / PER_DOUBLING))}`,

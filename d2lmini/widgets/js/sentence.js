@@ -39,11 +39,11 @@ export class Sentence {
   }
 
   /** `row`: the weights of the picked query; nothing is shaded without one. @param {import("./attention.js").State} state */
-  update({ tokens, labels, query, row, seen }) {
+  update({ labels, query, row, seen }) {
     this.words.forEach(({ word, button, shaded, weight }, i) => {
       if (word.dataset.token !== labels[i]) word.dataset.token = labels[i];
       shaded.show(labels[i], row ? row[i] : 0, Boolean(seen) && !seen?.[i]);
-      button.setAttribute("aria-label", `${tokens[i]}, position ${i + 1}`);
+      button.setAttribute("aria-label", `${labels[i]}, position ${i + 1}`);
       button.setAttribute("aria-pressed", String(i === query));
       if (!row || !seen) write(weight, " ");
       else write(weight, seen[i] ? fixed(row[i]) : "hidden");
