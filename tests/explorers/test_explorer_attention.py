@@ -172,8 +172,8 @@ def test_a_word_picks_the_query_and_lets_it_go(explorer):
     words.nth(4).click()
     matches(explorer, query=4)
     assert words.nth(4).get_attribute("aria-pressed") == "true"
-    assert words.nth(4).get_attribute("aria-label") == "the, position 5"
-    assert words.nth(0).get_attribute("aria-label") == "The, position 1"
+    assert words.nth(4).get_attribute("aria-label") == "the₅, position 5"
+    assert words.nth(0).get_attribute("aria-label") == "The₁, position 1"
     assert explorer.locator("tr.d2l-picked th").inner_text() == "the₅"
     assert explorer.locator(".d2l-estimate").get_attribute("d").count("M") == 1
     words.nth(4).press("Enter")

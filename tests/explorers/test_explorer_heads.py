@@ -38,7 +38,7 @@ def in_python(query, sigma, layer, head, temperature=1.0, values=SAMPLE.values):
         weights[layer - 1][0, head - 1, n : n + 1].numpy(), at[:1].astype("f4"), given[1][0].numpy()
     )
     return {
-        f"transformer at q = {query:.2f}": found[0, 0].item(),
+        f"transformer at q = {query:.2f}".replace("-", "−"): found[0, 0].item(),
         "smoother at q": nadaraya_watson(at[:1], SAMPLE.keys, values, sigma=sigma)[0][0],
         "best possible at q": in_context.best_curve(*given)[0, 0].item(),
         "truth at q": SAMPLE.f(at[0]),
