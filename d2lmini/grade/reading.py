@@ -28,7 +28,8 @@ CHECK = re.compile(r"""\bcheck\(\s*["'](\w+)["']""")
 #: Files that keep the name they have in the book are told apart by their folder.
 OF_THE_BOOK = re.compile(
     r"(01_average_pooling|02_nadaraya_watson|03_kernels|04_bandwidth|05_a_better_local_fit"
-    r"|0[56]_learning_the_kernel|0[67]_transformers_are_kernel_smoothers)( ?\(\d+\)|-Copy\d+)?"
+    r"|0[56]_learning_the_kernel|0[67]_transformers_are_kernel_smoothers|08_scaling_up"
+    r"|09_learning_in_context)( ?\(\d+\)|-Copy\d+)?"
 )
 
 #: What a cell of the table would change, and a % that would be read as one of ours.

@@ -21,8 +21,8 @@ PACKAGE = ROOT / "d2lmini"
 HEAVY = ("torch", "matplotlib", "ipywidgets", "anywidget", "scipy", "pandas", "sklearn")
 
 # Each may import those above it: kernels <- arguments <- data, distances <- attention <- the rest.
-# plots knows arrays only; widgets may use kernels and data; exercise_checks may use anything, grade
-# alone imports it.
+# plots knows arrays only; widgets may use kernels, arguments and data; exercise_checks may use
+# anything, grade alone imports it.
 _CHECKS = {"kernels", "arguments"}
 _CORE = _CHECKS | {"data", "distances", "attention", "memory"}
 _SUMS = {"kernels", "line", "distances", "windows"}
@@ -44,9 +44,12 @@ MAY_IMPORT = {
     "bandwidth": _CORE | {"all_pairs", "along_line"},
     "progress_bar": set(),
     "learning": _CORE | {"progress_bar"},
+    "small_transformer": set(),
+    "in_context": {"arguments", "small_transformer"},
+    "reading_heads": {"arguments", "attention"},
     "plots": set(),
     "positions": _CHECKS,
-    "widgets": {"data", "kernels", "widgets"},
+    "widgets": {"arguments", "data", "kernels", "widgets"},
     "grade": {"__version__", "exercise_checks", "grade"},
 }
 CORE = [PACKAGE / f"{name}.py" for name in MAY_IMPORT if (PACKAGE / f"{name}.py").exists()]
@@ -130,8 +133,9 @@ def test_dependencies_run_one_way(path):
 
 
 @pytest.mark.parametrize("path", [PACKAGE / "__init__.py", *FILES], ids=lambda p: p.name)
-def test_torch_is_imported_by_learning_alone(path):
-    if module_of(path) in ("learning", "exercise_checks", "grade"):
+def test_torch_is_imported_where_models_are_alone(path):
+    with_models = ("learning", "in_context", "small_transformer")
+    if module_of(path) in (*with_models, "exercise_checks", "grade"):
         return
     code = path.read_text(encoding="utf-8").replace("if TYPE_CHECKING:\n    import torch\n", "")
     for node in ast.walk(ast.parse(code)):
