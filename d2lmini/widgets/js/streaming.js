@@ -230,7 +230,7 @@ export default sampleExplorer(["blocks", "block_size", "features", "spread", "dr
     showReading(state);
     reading.input.max = String(last());
     reading.show(state.blocks);
-    write(reached, `${state.sums.read} of ${state.keys.length}`);
+    write(reached, `${state.sums.read} of ${state.keys.length}, by ${state.size}`);
     size.show(String(state.size));
     point.show(state);
     const many = shell.get("features");
