@@ -20,7 +20,10 @@ MOVED = yaml.safe_load((ROOT / "book" / "moved.yml").read_text(encoding="utf-8")
 FILES = {path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html")}
 PAGES = sorted(FILES - {f"{old}.html" for old in MOVED})  # test_moved.py opens those
 READY = "document.documentElement.dataset.widgets !== undefined"
-LAPTOP, PHONES = {"width": 1280, "height": 900}, (360, 390)
+LAPTOP, PHONES = {"width": 1280, "height": 900}, (320, 360, 390)  # 320: a laptop at 400 %
+#: What a reader may ask of any text: WCAG 2.2, 1.4.12.
+SPACING = """* { line-height: 1.5 !important; letter-spacing: 0.12em !important;
+    word-spacing: 0.16em !important } p { margin-bottom: 2em !important }"""
 
 
 def test_there_are_pages():
@@ -92,6 +95,28 @@ def test_a_page_fits_a_phone(visit, width):
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
     finally:
         visit.page.set_viewport_size(LAPTOP)
+
+
+def test_a_page_fits_a_phone_with_the_letters_set_apart(visit):
+    visit.page.set_viewport_size({"width": 320, "height": 800})
+    style = visit.page.add_style_tag(content=SPACING)
+    try:
+        visit.page.wait_for_timeout(200)
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= 320
+    finally:
+        style.evaluate("style => style.remove()")
+        visit.page.set_viewport_size(LAPTOP)
+
+
+def test_every_control_is_24_pixels_wide_and_high(visit):
+    """WCAG 2.2, 2.5.8. Boxes to tick stand in a label that is."""
+    small = visit.page.evaluate(
+        "[...document.querySelectorAll('button, select, input, summary, label:has(input)')]"
+        ".filter(e => e.type !== 'checkbox' && e.checkVisibility())"
+        ".map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect()])"
+        ".filter(([, box]) => box.width && (box.width < 24 || box.height < 24)).map(([e]) => e)"
+    )
+    assert not small
 
 
 def test_a_page_has_no_accessibility_violations(visit):
