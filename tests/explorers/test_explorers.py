@@ -307,3 +307,25 @@ def test_paper_shows_the_picture_as_it_stands_in_light_colours(browser, site_url
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert picture(root) == stands
     page.close()
+
+
+@pytest.mark.parametrize("where", [where for where in EXPLORERS if where[1] != "attention"])
+def test_the_numbers_behind_the_picture_open_as_tables_and_follow(page, site_url, where):
+    root = open_explorer(page, site_url, where)
+    tables = root.locator(".d2l-numbers")
+    assert tables.locator("td").count() == 0  # nothing is made before it is asked for
+    tables.locator("summary").click()
+    picture(root)
+    curves, points = tables.locator("table").all()
+    assert curves.locator("tbody tr").count() == 21
+    assert curves.locator("thead th").count() == 3
+    weights = [float(text) for text in points.locator("td:nth-child(3)").all_inner_texts()]
+    assert sum(weights) == pytest.approx(1, abs=0.0006 * len(weights))
+    assert "at q = " in points.locator("caption").inner_text()
+    before = points.inner_text()
+    slider = root.get_by_role("slider", name="Query q")
+    slider.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    picture(root)
+    assert points.inner_text() != before

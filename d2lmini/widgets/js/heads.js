@@ -84,7 +84,7 @@ function solverOf(shell, scene) {
     const possible = best(keys, values);
     const seen = scene.drawn?.shown(keys, queries.length);
     return {
-      ...state, layer, head, temperature, row, gauss, tilted: gauss.weights, reach: gauss.sigma,
+      ...state, layer, head, temperature, row, gauss, tilted: gauss.weights, tiltedName: "Gaussian's", reach: gauss.sigma,
       smooth: state.estimate, smoothed: state.estimates, estimates: heights(all), estimate: now.prediction,
       best: possible.curve, bestHere: possible.at(query), truthHere: scene.truthAt(query), error: error(given),
       fit: seen ? paint(seen, state.fit, all, layer - 1, head - 1) : state.fit,

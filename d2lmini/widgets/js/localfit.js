@@ -71,7 +71,7 @@ function solverOf(shell, scene) {
     const { keys, values, query } = state;
     const line = atQuery(query, keys, values, sigma);
     return {
-      ...state, line, tilted: line.weights, lines: curve(state.queries, keys, values, sigma),
+      ...state, line, tilted: line.weights, tiltedName: "line's weight", lines: curve(state.queries, keys, values, sigma),
       errors: errors(keys, values, sigma), truthHere: scene.truthAt(query),
     };
   };

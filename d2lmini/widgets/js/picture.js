@@ -19,9 +19,9 @@ const LEGEND = { data: "data", truth: "truth", estimate: "estimate" };
  *   legend?: Record<string, string> }} Options
  */
 /** Half the shaded window and the top of the weights' axis follow from kernel, width and row unless given, `top` from fit.
- *  `tilted`: weights of a second kind at the query.
+ *  `tilted`: weights of a second kind at the query, in tables called `tiltedName`.
  *  @typedef {import("./sample.js").Solved & { reach?: number, selected?: number, weightTop?: number, top?: number,
- *    tilted?: Float64Array }} State */
+ *    tilted?: Float64Array, tiltedName?: string }} State */
 
 export class Picture {
   /** @type {State | undefined} */
@@ -36,6 +36,7 @@ export class Picture {
     this.moveQuery = moveQuery;
     this.choosePoint = choosePoint;
     this.movePoint = movePoint;
+    this.legend = legend;
     this.panels = node(shell.el, "div", { class: "d2l-panels" });
     this.main = node(this.panels, "div", { class: "d2l-main" });
     const key = node(this.main, "div", { class: "d2l-key", "aria-hidden": "true" });

@@ -4,6 +4,7 @@ import {
 } from "./maths.js";
 import { kept } from "./draw.js";
 import { pointControls } from "./controls.js";
+import { NumbersBehind } from "./numbers.js";
 import { Picture } from "./picture.js";
 import { explorer } from "./shell.js";
 
@@ -15,7 +16,16 @@ const SAMPLE_TRAITS = ["sigma", "query", "data_keys", "data_values", "samples"];
 /** An explorer (shell.js) of a SampleView (base.py): `build` gets the scene too. `traits` are those besides the sample's.
  *  @param {string[]} traits @param {(shell: Shell, scene: Scene) => () => string} build */
 export function sampleExplorer(traits, build) {
-  return explorer([...SAMPLE_TRAITS, ...traits], (shell) => build(shell, new Scene(shell)));
+  return explorer([...SAMPLE_TRAITS, ...traits], (shell) => {
+    const scene = new Scene(shell);
+    const draw = build(shell, scene);
+    const numbers = new NumbersBehind(shell);
+    return () => {
+      const said = draw();
+      if (scene.drawn?.state) numbers.update(scene.drawn.state, scene.drawn.legend);
+      return said;
+    };
+  });
 }
 
 export class Scene {
