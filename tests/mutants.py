@@ -239,8 +239,8 @@ MUTANTS = [
     Mutant(
         "palette not shipped",
         "pyproject.toml",
-        'd2lmini = ["palette.json"]',
-        "d2lmini = []",
+        'd2lmini = ["palette.json", ',
+        "d2lmini = [",
         ("tests/core/test_package.py", "-k", "every_file"),
     ),
     Mutant(

@@ -29,6 +29,8 @@ MARK = re.compile(
     r'(?:^ *|(?<=<pre><span></span>))<span class="c1">### (?:BEGIN|END) SOLUTION</span>\n', re.M
 )
 SIDEBAR = '<div id="pst-primary-sidebar"'
+#: Folded cells say what they do; this label said something else.
+FOLD_LABEL = ' aria-label="Toggle hidden content"'
 ICON_FONT = re.compile(
     r"@font-face\{[^}]*Font Awesome[^}]*\}|(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}"
 )
@@ -115,6 +117,7 @@ def finish_pages(site: Path, root: str) -> None:
         text = page.read_text(encoding="utf-8")
         text = text.replace('data-theme="auto"', 'data-theme="light"', 1)
         text = text.replace(SIDEBAR, f'{SIDEBAR} role="complementary" aria-label="Book"', 1)
+        text = text.replace(FOLD_LABEL, "")
         text = MARK.sub("", text)
         text = FIGURE.sub(lambda figure, folder=page.parent: load_late(figure, folder), text)
         page.write_text(text, encoding="utf-8")
