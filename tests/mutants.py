@@ -515,6 +515,27 @@ MUTANTS = [
         "pass",
         (f"{GRADE}_hostile.py", "-k", "abandoned"),
     ),
+    Mutant(
+        "the best curve takes values for the truth",
+        "d2lmini/in_context.py",
+        "NOISE_SD**2 * torch.eye",
+        "1e-6 * torch.eye",
+        ("tests/core/test_in_context.py",),
+    ),
+    Mutant(
+        "a head of the page is scaled by the whole width",
+        "d2lmini/widgets/js/transformer.js",
+        "(sharp * score) / Math.sqrt(SIZE)",
+        "(sharp * score) / Math.sqrt(WIDTH)",
+        (JS, "-k", "forward"),
+    ),
+    Mutant(
+        "a head's distance is not weighted",
+        "d2lmini/reading_heads.py",
+        "np.sum(weights * gaps, -1)",
+        "np.mean(gaps, -1)",
+        ("tests/core/test_reading_heads.py",),
+    ),
 ]
 
 
