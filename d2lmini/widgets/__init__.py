@@ -3,6 +3,7 @@
 from .attention import Attention
 from .average import Average
 from .bandwidth import Bandwidth
+from .heads import Heads
 from .kernels import Kernels
 from .learning import Learning
 from .localfit import LocalFit
@@ -13,6 +14,7 @@ __all__ = [
     "Attention",
     "Average",
     "Bandwidth",
+    "Heads",
     "Kernels",
     "Learning",
     "LocalFit",

@@ -1,0 +1,63 @@
+// What the explorer of heads has for both of its models: which head, the temperature, and how a reading is told.
+import { brief, fixed, node, write } from "./draw.js";
+import { range, select } from "./controls.js";
+import { rowOf, unpack } from "./transformer.js";
+
+/** @typedef {import("./shell.js").Shell} Shell */
+
+const TEMPERATURE = { least: -2, most: 2, step: 0.1 }; // in powers of 2
+const CHOICES = ["1", "2"];
+
+/** Menus of layer and head, and the temperature of all heads; `show()` puts them where the model is.
+ *  @param {Element} parent @param {Shell} shell */
+export function headControls(parent, shell) {
+  const layers = select(parent, "Layer", CHOICES, (layer) => shell.change({ layer: Number(layer) }));
+  const heads = select(parent, "Head", CHOICES, (head) => shell.change({ head: Number(head) }));
+  const { least, most, step } = TEMPERATURE;
+  const temperature = range(parent, "Temperature", {
+    min: least, max: most, step, describe: (power) => brief(2 ** power),
+    onInput: (power) => shell.change({ temperature: 2 ** power }),
+  });
+  const shown = node(temperature.box, "output", { class: "d2l-count", "aria-live": "off" });
+  return () => {
+    layers.show(String(shell.get("layer")));
+    heads.show(String(shell.get("head")));
+    temperature.show(Math.log2(shell.get("temperature")));
+    write(shown, brief(shell.get("temperature")));
+  };
+}
+
+/** The numbers of the trained model. @param {Shell} shell */
+export const modelOf = (shell) => unpack(shell.get("numbers"), shell.get("sizes"));
+
+/** One head's weights, (m, n), of both (2, m, n), and the largest. @param {Float64Array} weights @param {number} head
+ *  @param {number} m @param {number} n */
+export function headOf(weights, head, m, n) {
+  const own = rowOf(weights, head - 1, 0, 1, m * n);
+  let top = 0;
+  for (let i = 0; i < own.length; i++) if (own[i] > top) top = own[i];
+  return { weights: own, top };
+}
+
+/** Copies the part of a matrix (m, n) that a heatmap has pixels for. @param {Float64Array} weights @param {number} n
+ *  @param {import("./maths.js").Shown | undefined} shown */
+export function showPart(weights, n, shown) {
+  if (!shown) return;
+  const { rows, columns, weights: seen } = shown;
+  for (let r = 0; r < rows.length; r++) {
+    for (let c = 0; c < columns.length; c++) seen[r * columns.length + c] = weights[rows[r] * n + columns[c]];
+  }
+}
+
+/** @param {number} share */
+export const percent = (share) => `${Math.round(100 * share)} %`;
+
+/** A reading of a head as text. @param {ReturnType<typeof import("./transformer.js").readHead>} reading */
+export function told({ sigma, fit }) {
+  const well = fit >= 0.9 ? "well" : fit >= 0.5 ? "roughly" : "badly";
+  if (Number.isNaN(sigma)) return { width: "none: no width fits", fit: percent(fit), sentence: "no Gaussian fits its weights" };
+  return {
+    width: fixed(sigma), fit: `${percent(fit)}, fits ${well}`,
+    sentence: `the Gaussian of σ ${fixed(sigma)} fits its weights ${well}, explaining ${percent(fit)}`,
+  };
+}

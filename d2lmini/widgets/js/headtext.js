@@ -1,0 +1,7 @@
+// placeholder
+import { node } from "./draw.js";
+/** @param {import("./shell.js").Shell} shell */
+export function textIn(shell) {
+  node(shell.el, "p");
+  return () => "";
+}
