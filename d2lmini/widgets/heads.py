@@ -91,7 +91,7 @@ class Heads(Explorer):
         temperature: float = 1.0,
         n: int = 24,
         text: str | None = None,
-        seed: int = 0,
+        seed: int = 14,
     ):
         if model not in RESTORED:
             raise ValueError(f"model is {model!r}; it must be one of {', '.join(RESTORED)}")

@@ -1,14 +1,13 @@
 // The model that predicts curves, in the explorer of heads: its prediction beside the smoother's and the best.
-import { effectiveNumber, estimatesAt, meanSquaredError } from "./maths.js";
-import { ask, gaussianWeights, readHead, readPoints } from "./transformer.js";
+import { attentionWeights, effectiveNumber, estimatesAt, meanSquaredError, pool } from "./maths.js";
+import { ask, readHead, readPoints } from "./transformer.js";
 import { bestCurve, curveAt, drawProblem } from "./problems.js";
-import { brief, fixed, kept, node, path, set, shape } from "./draw.js";
+import { brief, fixed, kept, node, shape } from "./draw.js";
 import { readouts } from "./controls.js";
-import { headControls, headOf, modelOf, showPart, told } from "./headparts.js";
+import { gaussianOf, headControls, headOf, lineOf, modelOf, showPart, told } from "./headparts.js";
 import { Points } from "./sample.js";
 
 /** @typedef {import("./maths.js").Numbers} Numbers */
-/** @typedef {import("./draw.js").Scale} Scale */
 /** @typedef {import("./shell.js").Shell} Shell */
 /** @typedef {ReturnType<ReturnType<typeof solverOf>>} State */
 
@@ -46,29 +45,12 @@ function linesIn(picture) {
   const [best, second, fitted] = ["best", "second", "fitted"].map((look) => shape(svg, "path", { class: `d2l-${look}` }));
   fit.estimate.before(best, second);
   weights.line.before(fitted);
-  const [drawBest, drawSecond, drawFitted] = [best, second, fitted].map((line) => kept((
-    /** @type {Numbers} */ xs, /** @type {Numbers} */ ys, /** @type {Scale} */ x, /** @type {Scale} */ y,
-  ) => {
-    const inside = Float64Array.from(ys, (height) => (height >= y.domain[0] && height <= y.domain[1] ? height : NaN));
-    set(line, { d: path(xs, inside, x, y) });
-  }));
+  const [drawBest, drawSecond, drawFitted] = [best, second, fitted].map(lineOf);
   return (/** @type {State} */ { queries, smoother, bests, gaussian }) => {
     drawBest(queries, bests, picture.x, picture.y);
     drawSecond(queries, smoother, picture.x, picture.y);
     drawFitted(queries, gaussian.along, picture.x, picture.weightsY);
   };
-}
-
-/** The fitted Gaussian: its weights over the keys, and along the axis what a key there would weigh beside them; equal
- *  weights without a width.
- *  @param {Numbers} along @param {number} query @param {Numbers} keys @param {number} sigma */
-function gaussianOf(along, query, keys, sigma) {
-  const width = Number.isNaN(sigma) ? 1e6 : sigma;
-  const weights = gaussianWeights(query, keys, width);
-  const top = weights.reduce((best, weight, j) => (weight > weights[best] ? j : best), 0);
-  const nearest = (query - keys[top]) ** 2;
-  const curve = Float64Array.from(along, (x) => weights[top] * Math.exp((nearest - (query - x) ** 2) / (2 * width ** 2)));
-  return { weights, along: curve };
 }
 
 /** The model's answers, each computed anew only where something changed. @param {Shell} shell @param {Numbers} queries */
@@ -92,9 +74,8 @@ function answersOf(shell, queries) {
 function solverOf(shell, points) {
   const { queries } = points;
   const answers = answersOf(shell, queries);
-  const [smooth, bestOf, reading, head, row, gaussian] = [
-    kept(estimatesAt), kept(bestCurve), kept(readHead), kept(headOf), kept(headOf), kept(gaussianOf),
-  ];
+  const [everywhere, atQuery] = [kept(estimatesAt), kept(attentionWeights)];
+  const [bestOf, reading, head, row, gaussian] = [kept(bestCurve), kept(readHead), kept(headOf), kept(headOf), kept(gaussianOf)];
   const truthOf = kept((/** @type {number[]} */ curve) => queries.map((x) => curveAt(curve, x)));
   return () => {
     const [sigma, query, keys, values, layer, which] = (
@@ -104,14 +85,17 @@ function solverOf(shell, points) {
     const own = row(here.weights[layer - 1], which, 1, keys.length).weights;
     const read = reading(own, query, keys);
     const truth = truthOf(shell.get("curve"));
-    const [smoother, bests] = [smooth(queries, keys, values, "gaussian", sigma), bestOf(queries, keys, values)];
+    const smoother = everywhere(queries, keys, values, "gaussian", sigma);
+    const weights = atQuery(query, keys, "gaussian", sigma);
+    const bests = bestOf(queries, keys, values);
     const fitted = gaussian(queries, query, keys, read.sigma);
     return {
       sigma, query, layer, keys, values, queries, truth, smoother, bests, row: own, reading: read, gaussian: fitted,
-      head: which, kernel: /** @type {const} */ ("gaussian"), width: sigma, estimates: curve.predictions, estimate: here.predictions[0],
+      head: which, kernel: /** @type {const} */ ("gaussian"), width: sigma, selected: points.selected,
+      estimates: curve.predictions, estimate: here.predictions[0],
       fit: { ...head(curve.weights[layer - 1], which, queries.length, keys.length), estimates: curve.predictions },
-      weightTop: Math.max(...own, ...fitted.weights), selected: points.selected,
-      smoothed: estimatesAt([query], keys, values, "gaussian", sigma)[0], best: bestCurve([query], keys, values)[0],
+      weightTop: Math.max(...own, ...fitted.weights),
+      tilted: weights, smoothed: pool(weights, values), best: bestCurve([query], keys, values)[0],
       errors: [curve.predictions, smoother, bests].map((heights) => meanSquaredError(heights, truth)),
     };
   };
@@ -132,7 +116,7 @@ function actionsOn(shell, points) {
         meanSquaredError(estimatesAt(points.queries, keys, values, "gaussian", sigma), truth)));
       const least = errors.indexOf(Math.min(...errors));
       shell.change({ sigma: TRIED[least] });
-      shell.say(`σ = ${brief(TRIED[least])}: no other comes nearer to this curve. Mean squared error ${fixed(errors[least], 3)}.`);
+      shell.say(`σ = ${brief(TRIED[least])} comes nearest to this curve: mean squared error ${fixed(errors[least], 3)}.`);
     },
   };
 }

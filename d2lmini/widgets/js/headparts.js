@@ -1,8 +1,10 @@
 // What the explorer of heads has for both of its models: which head, the temperature, and how a reading is told.
-import { brief, fixed, node, write } from "./draw.js";
+import { brief, fixed, kept, node, path, set, write } from "./draw.js";
 import { range, select } from "./controls.js";
-import { rowOf, unpack } from "./transformer.js";
+import { gaussianWeights, rowOf, unpack } from "./transformer.js";
 
+/** @typedef {import("./maths.js").Numbers} Numbers */
+/** @typedef {import("./draw.js").Scale} Scale */
 /** @typedef {import("./shell.js").Shell} Shell */
 
 const TEMPERATURE = { least: -2, most: 2, step: 0.1 }; // in powers of 2
@@ -27,6 +29,26 @@ export function headControls(parent, shell) {
   };
 }
 
+/** The fitted Gaussian: its weights over the keys, and along the axis what a key there would weigh beside them; equal
+ *  weights without a width.
+ *  @param {Numbers} along @param {number} query @param {Numbers} keys @param {number} sigma */
+export function gaussianOf(along, query, keys, sigma) {
+  const width = Number.isNaN(sigma) ? 1e6 : sigma;
+  const weights = gaussianWeights(query, keys, width);
+  const top = weights.reduce((best, weight, j) => (weight > weights[best] ? j : best), 0);
+  const nearest = (query - keys[top]) ** 2;
+  const curve = Float64Array.from(along, (x) => weights[top] * Math.exp((nearest - (query - x) ** 2) / (2 * width ** 2)));
+  return { weights, along: curve };
+}
+
+/** Draws a line anew only where something changed, and nothing outside the axes. @param {Element} line */
+export const lineOf = (line) => kept((
+  /** @type {Numbers} */ xs, /** @type {Numbers} */ ys, /** @type {Scale} */ x, /** @type {Scale} */ y,
+) => {
+  const inside = Float64Array.from(ys, (height) => (height >= y.domain[0] && height <= y.domain[1] ? height : NaN));
+  set(line, { d: path(xs, inside, x, y) });
+});
+
 /** The numbers of the trained model. @param {Shell} shell */
 export const modelOf = (shell) => unpack(shell.get("numbers"), shell.get("sizes"));
 
@@ -50,10 +72,11 @@ export function showPart(weights, n, shown) {
 }
 
 /** @param {number} share */
-export const percent = (share) => `${Math.round(100 * share)} %`;
+export const percent = (share) => (share < 1 && share >= 0.995 ? "over 99 %" : `${Math.round(100 * share)} %`);
 
 /** A reading of a head as text. @param {ReturnType<typeof import("./transformer.js").readHead>} reading */
 export function told({ sigma, fit }) {
+  if (Number.isNaN(fit)) return { width: "any", fit: "all", sentence: "there is one key, which has all the weight" };
   const well = fit >= 0.9 ? "well" : fit >= 0.5 ? "roughly" : "badly";
   if (Number.isNaN(sigma)) return { width: "none: no width fits", fit: percent(fit), sentence: "no Gaussian fits its weights" };
   return {

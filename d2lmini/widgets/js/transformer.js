@@ -221,6 +221,7 @@ export function readHead(weights, query, keys) {
     distance += weights[j] * Math.abs(query - keys[j]);
     spread += (weights[j] - 1 / n) ** 2;
   }
+  if (low === high) return { sigma: NaN, fit: NaN, distance };
   const squares = Float64Array.from(keys, (key) => (query - key) ** 2);
   const guess = new Float64Array(n);
   let [best, least] = [0, Infinity];
