@@ -170,7 +170,7 @@ def _index(query: float, count: int) -> float:
 
 
 def _problem(n: int, rng: np.random.Generator) -> dict[str, list[float]]:
-    """A random curve, by its coefficients in problems.js, and n noisy points of it; all in sight."""
+    """A random curve, by its coefficients (problems.js), and n noisy points of it, all in sight."""
     low, high = VALUE_RANGE
     while True:
         curve = rng.normal(size=40)

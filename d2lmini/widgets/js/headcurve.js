@@ -12,7 +12,8 @@ import { Points } from "./sample.js";
 /** @typedef {ReturnType<ReturnType<typeof solverOf>>} State */
 
 const LOOKS = {
-  data: "points shown", truth: "curve", estimate: "model", second: "smoother", best: "best possible", fitted: "fitted Gaussian",
+  data: "points shown", truth: "curve", estimate: "model, its head", second: "smoother", best: "best possible",
+  fitted: "Gaussian fitted to the head",
 };
 /** Bandwidths among which the best is sought, from one end of the slider to the other. */
 const TRIED = Float64Array.from({ length: 81 }, (_, i) => 0.03 * 10 ** (i / 40));
@@ -21,8 +22,8 @@ const TRIED = Float64Array.from({ length: 81 }, (_, i) => 0.03 * 10 ** (i / 40))
 function numbersIn(parent) {
   const box = readouts(parent, {
     model: "model at q", smoother: "smoother", best: "best possible", errors: "mean squared error: model / smoother / best",
-    effective: "effective keys 1/Σα²", distance: "mean distance heard", width: "σ of the Gaussian that fits the head",
-    fit: "of the head's weights it explains",
+    effective: "effective keys 1/Σα²", distance: "mean distance heard", fit: "explained by a Gaussian of distance",
+    width: "its σ",
   });
   return (/** @type {State} */ { query, sigma, keys, layer, head, row, reading, estimate, smoothed, best, errors }) => {
     const [said, at] = [told(reading), `at q = ${fixed(query)}`];
@@ -32,8 +33,8 @@ function numbersIn(parent) {
     box.errors.show(errors.map((error) => fixed(error, 3)).join(" / "));
     box.effective.show(`${fixed(effectiveNumber(row), 1)} of ${keys.length}`);
     box.distance.show(fixed(reading.distance));
-    box.width.show(said.width);
     box.fit.show(said.fit);
+    box.width.show(said.width);
     return `Layer ${layer}, head ${head}, ${at}: model ${fixed(estimate)}, smoother ${fixed(smoothed)}, `
       + `best possible ${fixed(best)}; ${said.sentence}.`;
   };

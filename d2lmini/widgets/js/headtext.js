@@ -12,7 +12,9 @@ import { HeatmapPanel, WeightsPanel } from "./panels.js";
 /** @typedef {ReturnType<ReturnType<typeof solverIn>>} State */
 
 const NAMES = Array.from("ABCDEFGH");
-const LOOKED = { estimate: "model", second: "smoother", best: "best possible", fitted: "fitted Gaussian" };
+const LOOKED = {
+  estimate: "model, its head", second: "smoother over pairs", best: "best possible", fitted: "Gaussian fitted to the head",
+};
 const TEXT = { letters: 20, top: 34, bottom: 124, height: 164, left: 46, right: 12 };
 const NEXT = { top: 10, bottom: 110, height: 150 };
 
@@ -27,9 +29,9 @@ function likeliest(chances) {
 /** The numbers above the picture; `show(state)` returns them as one sentence. @param {Element} parent */
 function textNumbersIn(parent) {
   const box = readouts(parent, {
-    model: "model", smoother: "smoother", best: "best possible", effective: "effective keys 1/Σα²", followers: "followers",
-    before: "on the letter before", first: "on the first letter", followed: "of the head's weights that explains",
-    width: "σ of the Gaussian that fits the head, in positions", fit: "of the weights it explains",
+    model: "model", smoother: "smoother", best: "best possible", effective: "effective keys 1/Σα²", followers: "on followers",
+    before: "on the letter before", first: "on the first letter", pairs: "explained by pairs of letters",
+    fit: "explained by a Gaussian of positions", width: "its σ, in positions",
   });
   return (/** @type {State} */ { letters, at, sigma, layer, head, row, reading, heard, chances }) => {
     const [said, name] = [told(reading), NAMES[letters[at]]];
@@ -38,7 +40,7 @@ function textNumbersIn(parent) {
     box.best.show(likeliest(chances.best));
     box.effective.show(`${fixed(effectiveNumber(row), 1)} of ${at + 1}`);
     box.followers.show(`${fixed(heard.followers)} on ${heard.count}`, `on letters that followed an earlier ${name}`);
-    box.followed.show(percent(heard.told));
+    box.pairs.show(percent(heard.told));
     box.before.show(at ? fixed(heard.before) : "none yet");
     box.first.show(fixed(heard.first));
     box.width.show(said.width);
