@@ -22,7 +22,7 @@ const TRIED = Float64Array.from({ length: 81 }, (_, i) => 0.03 * 10 ** (i / 40))
 function numbersIn(parent) {
   const box = readouts(parent, {
     model: "model at q", smoother: "smoother", best: "best possible", errors: "mean squared error: model / smoother / best",
-    effective: "effective keys 1/Σα²", distance: "mean distance heard", fit: "explained by a Gaussian of distance",
+    effective: "effective keys 1/Σα²", distance: "mean distance, weighted", fit: "explained by a Gaussian of distance",
     width: "its σ",
   });
   return (/** @type {State} */ { query, sigma, keys, layer, head, row, reading, estimate, smoothed, best, errors }) => {
@@ -126,11 +126,11 @@ function actionsOn(shell, points) {
 export function curveIn(shell) {
   const points = new Points(shell);
   const solve = solverOf(shell, points);
+  const showControls = headControls(shell.el, shell);
   const showNumbers = numbersIn(shell.el);
   const picture = points.picture({ legend: LOOKS, focus: () => point.focus() });
   const showLines = linesIn(picture);
   const controls = node(picture.side, "div", { class: "d2l-controls" });
-  const showControls = headControls(controls, shell);
   const point = points.pointControls(controls);
   shell.buttons(actionsOn(shell, points), () => points.reset());
   return () => {

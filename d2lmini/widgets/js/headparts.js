@@ -10,13 +10,14 @@ import { gaussianWeights, rowOf, unpack } from "./transformer.js";
 const TEMPERATURE = { least: -2, most: 2, step: 0.1 }; // in powers of 2
 const CHOICES = ["1", "2"];
 
-/** Menus of layer and head, and the temperature of all heads; `show()` puts them where the model is.
+/** Menus of layer and head, and the temperature of all heads, in one row; `show()` puts them where the model is.
  *  @param {Element} parent @param {Shell} shell */
 export function headControls(parent, shell) {
-  const layers = select(parent, "Layer", CHOICES, (layer) => shell.change({ layer: Number(layer) }));
-  const heads = select(parent, "Head", CHOICES, (head) => shell.change({ head: Number(head) }));
+  const box = node(parent, "div", { class: "d2l-controls d2l-menus" });
+  const layers = select(box, "Layer", CHOICES, (layer) => shell.change({ layer: Number(layer) }));
+  const heads = select(box, "Head", CHOICES, (head) => shell.change({ head: Number(head) }));
   const { least, most, step } = TEMPERATURE;
-  const temperature = range(parent, "Temperature", {
+  const temperature = range(box, "Temperature", {
     min: least, max: most, step, describe: (power) => brief(2 ** power),
     onInput: (power) => shell.change({ temperature: 2 ** power }),
   });

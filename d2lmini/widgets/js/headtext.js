@@ -180,6 +180,7 @@ export function textIn(shell) {
   const count = shell.get("letters").length;
   const pick = (/** @type {number} */ at) => shell.change({ query: clamp(Math.round(at), [0, count - 1]) });
   const solve = solverIn(shell);
+  const showControls = headControls(shell.el, shell);
   const showNumbers = textNumbersIn(shell.el);
   const panels = node(shell.el, "div", { class: "d2l-panels" });
   const main = node(panels, "div", { class: "d2l-main" });
@@ -192,16 +193,13 @@ export function textIn(shell) {
     describe: (place) => `letter ${place} of ${count}, ${NAMES[shell.get("letters")[place - 1]]}`,
   });
   query.box.classList.add("d2l-under-axis");
-  const showChances = chancesIn(main, shell);
-  const side = node(panels, "div", { class: "d2l-side" });
-  const showMatrix = matrixIn(side, shell, count, pickHere);
-  const controls = node(side, "div", { class: "d2l-controls" });
-  const showControls = headControls(controls, shell);
-  const letter = select(controls, "Letter at q", NAMES, (name) => {
+  const letter = select(main, "Letter at q", NAMES, (name) => {
     const letters = [...shell.get("letters")];
     letters[shell.get("query")] = NAMES.indexOf(name);
     shell.change({ letters });
   });
+  const showChances = chancesIn(main, shell);
+  const showMatrix = matrixIn(node(panels, "div", { class: "d2l-side" }), shell, count, pickHere);
   shell.buttons({
     "New text"() {
       const samples = shell.get("samples") + 1;
