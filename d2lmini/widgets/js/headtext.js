@@ -95,7 +95,7 @@ function rowIn(parent, shell, count, pick) {
   const scaleFor = kept((/** @type {number} */ wide) => scale([0.5, count + 0.5], [TEXT.left, wide - TEXT.right]));
   const upTo = kept((/** @type {number} */ top) => scale([0, top], [TEXT.bottom, TEXT.top]));
   const toLetter = (/** @type {import("./controls.js").Place} */ place) => pick(scaleFor(width()).invert(place.x) - 1);
-  onDrag(svg, { start: toLetter, move: toLetter });
+  onDrag(svg, { start: toLetter, move: toLetter, end: toLetter }); // at the end the focus stays
   const place = kept((/** @type {import("./draw.js").Scale} */ x, /** @type {number} */ wide) => {
     set(svg, { viewBox: `0 0 ${wide} ${TEXT.height}`, width: wide, height: TEXT.height });
     names.forEach((name, i) => set(name, { x: tenth(x(i + 1)) }));
