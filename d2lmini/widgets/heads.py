@@ -42,7 +42,7 @@ class HeadsView(View):
     letters = traitlets.List(traitlets.Int(min=0, max=7)).tag(sync=True)
     domain = traitlets.List(traitlets.Float(), list(DOMAIN)).tag(sync=True)
     value_range = traitlets.List(traitlets.Float(), list(VALUE_RANGE)).tag(sync=True)
-    resolution = traitlets.Int(101).tag(sync=True)
+    resolution = traitlets.Int(61).tag(sync=True)
 
     @traitlets.validate("query")
     def _check_query(self, proposal):

@@ -1,5 +1,5 @@
 // The model that predicts curves, in the explorer of heads: its prediction beside the smoother's and the best.
-import { attentionWeights, effectiveNumber, estimatesAt, meanSquaredError, pool } from "./maths.js";
+import { attentionWeights, effectiveNumber, estimatesAt, grid, meanSquaredError, pool } from "./maths.js";
 import { ask, readHead, readPoints } from "./transformer.js";
 import { bestCurve, curveAt, drawProblem } from "./problems.js";
 import { brief, fixed, kept, node, shape } from "./draw.js";
@@ -47,10 +47,10 @@ function linesIn(picture) {
   fit.estimate.before(best, second);
   weights.line.before(fitted);
   const [drawBest, drawSecond, drawFitted] = [best, second, fitted].map(lineOf);
-  return (/** @type {State} */ { queries, smoother, bests, gaussian }) => {
-    drawBest(queries, bests, picture.x, picture.y);
-    drawSecond(queries, smoother, picture.x, picture.y);
-    drawFitted(queries, gaussian.along, picture.x, picture.weightsY);
+  return (/** @type {State} */ { places, smoother, bests, gaussian }) => {
+    drawBest(places, bests, picture.x, picture.y);
+    drawSecond(places, smoother, picture.x, picture.y);
+    drawFitted(places, gaussian.along, picture.x, picture.weightsY);
   };
 }
 
@@ -75,9 +75,14 @@ function answersOf(shell, queries) {
 function solverOf(shell, points) {
   const { queries } = points;
   const answers = answersOf(shell, queries);
-  const [everywhere, atQuery] = [kept(estimatesAt), kept(attentionWeights)];
-  const [bestOf, reading, head, row, gaussian] = [kept(bestCurve), kept(readHead), kept(headOf), kept(headOf), kept(gaussianOf)];
+  const places = grid(points.domain[0], points.domain[1], 201); // a narrow kernel has corners; the model's curve has none
+  const [everywhere, atQuery, bestOf] = [kept(estimatesAt), kept(attentionWeights), kept(bestCurve)];
+  const [reading, head, row, gaussian] = [kept(readHead), kept(headOf), kept(headOf), kept(gaussianOf)];
   const truthOf = kept((/** @type {number[]} */ curve) => queries.map((x) => curveAt(curve, x)));
+  const errorsOf = kept((/** @type {Float64Array} */ truth, /** @type {Float64Array} */ predictions,
+    /** @type {number[]} */ keys, /** @type {number[]} */ values, /** @type {number} */ sigma) => [
+    predictions, estimatesAt(queries, keys, values, "gaussian", sigma), bestCurve(queries, keys, values),
+  ].map((heights) => meanSquaredError(heights, truth)));
   return () => {
     const [sigma, query, keys, values, layer, which] = (
       ["sigma", "query", "data_keys", "data_values", "layer", "head"].map((trait) => shell.get(trait)));
@@ -86,18 +91,18 @@ function solverOf(shell, points) {
     const own = row(here.weights[layer - 1], which, 1, keys.length).weights;
     const read = reading(own, query, keys);
     const truth = truthOf(shell.get("curve"));
-    const smoother = everywhere(queries, keys, values, "gaussian", sigma);
+    const smoother = everywhere(places, keys, values, "gaussian", sigma);
     const weights = atQuery(query, keys, "gaussian", sigma);
-    const bests = bestOf(queries, keys, values);
-    const fitted = gaussian(queries, query, keys, read.sigma);
+    const bests = bestOf(places, keys, values);
+    const fitted = gaussian(places, query, keys, read.sigma);
     return {
-      sigma, query, layer, keys, values, queries, truth, smoother, bests, row: own, reading: read, gaussian: fitted,
+      sigma, query, layer, keys, values, queries, places, truth, smoother, bests, row: own, reading: read, gaussian: fitted,
       head: which, kernel: /** @type {const} */ ("gaussian"), width: sigma, selected: points.selected,
       estimates: curve.predictions, estimate: here.predictions[0],
       fit: { ...head(curve.weights[layer - 1], which, queries.length, keys.length), estimates: curve.predictions },
       weightTop: Math.max(...own, ...fitted.weights),
       tilted: weights, smoothed: pool(weights, values), best: bestCurve([query], keys, values)[0],
-      errors: [curve.predictions, smoother, bests].map((heights) => meanSquaredError(heights, truth)),
+      errors: errorsOf(truth, curve.predictions, keys, values, sigma),
     };
   };
 }
