@@ -76,6 +76,20 @@ MUTANTS = [
         (JS,),
     ),
     Mutant(
+        "a transformer without its temperature",
+        "d2lmini/widgets/js/transformer.js",
+        "+ bias(j)) / temperature;",
+        "+ bias(j));",
+        ("tests/js/test_transformer.py",),
+    ),
+    Mutant(
+        "the heatmap of the other head",
+        "d2lmini/widgets/js/headparts.js",
+        "const own = rowOf(weights, head - 1, 0, 1, m * n);",
+        "const own = rowOf(weights, 2 - head, 0, 1, m * n);",
+        ("tests/explorers/test_explorer_heads.py",),
+    ),
+    Mutant(
         "what a right function is asked besides is skipped",
         "d2lmini/exercise_checks/engine.py",
         "if exercise.also and not (",

@@ -99,9 +99,9 @@ export class FitPanel {
 
 /** One row of attention weights: a stem over each key. */
 export class WeightsPanel {
-  /** @param {SVGSVGElement} svg */
-  constructor(svg) {
-    this.axes = new Axes(svg, { xTitle: "key k", yTitle: "weight" });
+  /** @param {SVGSVGElement} svg @param {string} xTitle */
+  constructor(svg, xTitle = "key k") {
+    this.axes = new Axes(svg, { xTitle, yTitle: "weight" });
     this.zero = shape(svg, "path", { class: "d2l-axis" });
     this.stems = shape(svg, "path", { class: "d2l-stems" });
     /** @type {SVGPathElement | undefined} */

@@ -28,22 +28,14 @@ export function sampleExplorer(traits, build) {
   });
 }
 
-export class Scene {
-  #fit = kept(nadarayaWatson);
-  #row = kept(attentionWeights);
-  #signal = kept((/** @type {number[]} */ keys) => keys.map((key) => this.truthAt(key)));
-
+/** Points that a reader drags, a query, and their picture. */
+export class Points {
   /** @param {Shell} shell */
   constructor(shell) {
     this.shell = shell;
     this.domain = /** @type {number[]} */ (shell.get("domain"));
     this.valueRange = /** @type {number[]} */ (shell.get("value_range"));
-    this.truthAt = TRUTHS[shell.get("truth")];
     this.queries = grid(this.domain[0], this.domain[1], shell.get("resolution"));
-    this.truth = this.queries.map((x) => this.truthAt(x));
-    const queries = Float64Array.from(/** @type {number[]} */ (shell.get("sample_queries")));
-    /** The queries of the sample, at which errors are taken. */
-    this.asked = { queries, truth: queries.map((x) => this.truthAt(x)), noiseSd: Number(shell.get("noise_sd")) };
     this.selected = this.count >> 1;
     /** @type {Picture | undefined} */
     this.drawn = undefined;
@@ -52,29 +44,6 @@ export class Scene {
   /** How many points there are. */
   get count() {
     return this.shell.get("data_keys").length;
-  }
-
-  /** The sample as errors.js wants it. */
-  data() {
-    const keys = /** @type {number[]} */ (this.shell.get("data_keys"));
-    return { ...this.asked, keys, values: /** @type {number[]} */ (this.shell.get("data_values")), signal: this.#signal(keys) };
-  }
-
-  /** What the picture draws of a kernel, computed anew only where something changed; with `clean` without noise.
-   *  @param {KernelName} kernel @param {number} width @param {{ clean?: boolean }} wish */
-  solve(kernel, width, { clean = false } = {}) {
-    const { queries, truth } = this;
-    const [sigma, query, keys, noisy] = SAMPLE_TRAITS.map((trait) => this.shell.get(trait));
-    const values = clean ? this.#signal(keys) : noisy;
-    this.selected = Math.min(this.selected, keys.length - 1);
-    const shown = this.drawn?.shown(keys, queries.length);
-    const fit = this.#fit(queries, keys, values, kernel, width, shown);
-    const row = this.#row(query, keys, kernel, width);
-    return {
-      sigma: /** @type {number} */ (sigma), query: /** @type {number} */ (query), kernel, width, queries, truth,
-      keys: /** @type {number[]} */ (keys), values: /** @type {number[]} */ (values),
-      fit, estimates: fit.estimates, row, estimate: pool(row, values),
-    };
   }
 
   /** The picture; with `points` they can be taken up and dragged, and `focus` goes to the controls of the one taken up.
@@ -97,7 +66,15 @@ export class Scene {
     const point = pointControls(parent, {
       domain, valueRange, count, choose: (i) => this.choose(i), move: (to) => this.move(to),
     });
-    return { focus: point.focus, show: (/** @type {Solved} */ { keys, values }) => point.show(this.selected, keys, values) };
+    return {
+      focus: point.focus,
+      show: (/** @type {{ keys: number[], values: number[] }} */ { keys, values }) => point.show(this.selected, keys, values),
+    };
+  }
+
+  /** Where there are fewer points than before, the last is taken up. */
+  keepChosen() {
+    this.selected = Math.min(this.selected, this.count - 1);
   }
 
   /** Take up point i. @param {number} i */
@@ -114,6 +91,52 @@ export class Scene {
     this.shell.change({ data_keys: keys, data_values: values });
   }
 
+  /** Back at the start, with the point in the middle taken up. */
+  reset() {
+    this.shell.toStart();
+    this.choose(this.count >> 1);
+  }
+}
+
+/** Points of a sample of d2lmini.data, which can be drawn anew. */
+export class Scene extends Points {
+  #fit = kept(nadarayaWatson);
+  #row = kept(attentionWeights);
+  #signal = kept((/** @type {number[]} */ keys) => keys.map((key) => this.truthAt(key)));
+
+  /** @param {Shell} shell */
+  constructor(shell) {
+    super(shell);
+    this.truthAt = TRUTHS[shell.get("truth")];
+    this.truth = this.queries.map((x) => this.truthAt(x));
+    const queries = Float64Array.from(/** @type {number[]} */ (shell.get("sample_queries")));
+    /** The queries of the sample, at which errors are taken. */
+    this.asked = { queries, truth: queries.map((x) => this.truthAt(x)), noiseSd: Number(shell.get("noise_sd")) };
+  }
+
+  /** The sample as errors.js wants it. */
+  data() {
+    const keys = /** @type {number[]} */ (this.shell.get("data_keys"));
+    return { ...this.asked, keys, values: /** @type {number[]} */ (this.shell.get("data_values")), signal: this.#signal(keys) };
+  }
+
+  /** What the picture draws of a kernel, computed anew only where something changed; with `clean` without noise.
+   *  @param {KernelName} kernel @param {number} width @param {{ clean?: boolean }} wish */
+  solve(kernel, width, { clean = false } = {}) {
+    const { queries, truth } = this;
+    const [sigma, query, keys, noisy] = SAMPLE_TRAITS.map((trait) => this.shell.get(trait));
+    const values = clean ? this.#signal(keys) : noisy;
+    this.keepChosen();
+    const shown = this.drawn?.shown(keys, queries.length);
+    const fit = this.#fit(queries, keys, values, kernel, width, shown);
+    const row = this.#row(query, keys, kernel, width);
+    return {
+      sigma: /** @type {number} */ (sigma), query: /** @type {number} */ (query), kernel, width, queries, truth,
+      keys: /** @type {number[]} */ (keys), values: /** @type {number[]} */ (values),
+      fit, estimates: fit.estimates, row, estimate: pool(row, values),
+    };
+  }
+
   /** Draw points from the truth of the sample; returns the number of the draw. */
   draw(count = this.count) {
     const samples = this.shell.get("samples") + 1;
@@ -125,12 +148,6 @@ export class Scene {
   /** Draw and say so: what the button New sample does. */
   drawAgain(count = this.count) {
     this.shell.say(`New sample ${this.draw(count)}: ${count} points drawn again from the same truth.`);
-  }
-
-  /** Back at the start, with the point in the middle taken up. */
-  reset() {
-    this.shell.toStart();
-    this.choose(this.count >> 1);
   }
 }
 
