@@ -59,15 +59,6 @@ def sine_linear(n: int = 40, noise_sd: float = 1.0, seed: int = 0) -> Sample:
     return _draw("sine_linear", _two_sin_plus_x, 5.0, np.arange(50) / 10, n, noise_sd, seed)
 
 
-def slow_sine(n: int = 16, noise_sd: float = 0.3, seed: int = 0) -> Sample:
-    """y = 1.4 sin 1.5 x + e, x uniform on (-2, 2); queries -2, -1.9, ..., 2.
-
-    Errors: ValueError naming n, noise_sd or seed. Chapter 9, where a model has learned such curves.
-    """
-    queries = np.linspace(-2, 2, 41)
-    return _draw("slow_sine", _slow_sin, 2.0, queries, n, noise_sd, seed, start=-2.0)
-
-
 def _two_sin_plus_power(x: np.ndarray) -> np.ndarray:
     return 2 * np.sin(x) + x**0.8
 
@@ -80,10 +71,6 @@ def _two_sin_plus_x(x: np.ndarray) -> np.ndarray:
     return 2 * np.sin(x) + x
 
 
-def _slow_sin(x: np.ndarray) -> np.ndarray:
-    return 1.4 * np.sin(1.5 * x)
-
-
 def _draw(
     name: str,
     f: Callable[[np.ndarray], np.ndarray],
@@ -92,11 +79,10 @@ def _draw(
     n: int,
     noise_sd: float,
     seed: int,
-    start: float = 0.0,
 ) -> Sample:
     n, seed = whole("n", n, least=1), whole("seed", seed)
     noise_sd = not_negative("noise_sd", noise_sd)
     rng = np.random.default_rng(seed)
-    keys = np.sort(rng.uniform(start, end, n))
+    keys = np.sort(rng.uniform(0, end, n))
     values = f(keys) + rng.normal(0, noise_sd, n)
-    return Sample(name, keys, values, queries, f(queries), noise_sd, (start, end), f)
+    return Sample(name, keys, values, queries, f(queries), noise_sd, (0.0, end), f)

@@ -537,13 +537,6 @@ MUTANTS = [
         ("tests/core/test_in_context.py",),
     ),
     Mutant(
-        "a head of the page is scaled by the whole width",
-        "d2lmini/widgets/js/transformer.js",
-        "(sharp * score) / Math.sqrt(SIZE)",
-        "(sharp * score) / Math.sqrt(WIDTH)",
-        (JS, "-k", "forward"),
-    ),
-    Mutant(
         "a head's distance is not weighted",
         "d2lmini/reading_heads.py",
         "np.sum(weights * gaps, -1)",

@@ -28,7 +28,7 @@ class HeadsView(View):
 
     _esm = load_module("heads.js")
     model = traitlets.Enum(list(RESTORED)).tag(sync=True)
-    #: The numbers of the model, little-endian float32, and which are which.
+    #: The numbers of the model, little-endian float16, and which are which.
     numbers = traitlets.Bytes().tag(sync=True)
     sizes = traitlets.List().tag(sync=True)
     query = traitlets.Float().tag(sync=True)
@@ -93,16 +93,7 @@ class Heads(Explorer):
         text: str | None = None,
         seed: int = 14,
     ):
-        if model not in RESTORED:
-            raise ValueError(f"model is {model!r}; it must be one of {', '.join(RESTORED)}")
-        for name, given in (("layer", layer), ("head", head)):
-            if given not in (1, 2):
-                raise ValueError(f"{name} is {given!r}; it must be 1 or 2")
-        low, high = TEMPERATURES
-        if not low <= temperature <= high:
-            raise ValueError(f"temperature is {temperature!r}; it must be from {low} to {high}")
-        if whole("n", n, 2) > 64:
-            raise ValueError(f"n is {n!r}; it must be at most 64")
+        _check(model, layer, head, temperature, n)
         rng = np.random.default_rng(seed)
         if model == "text":
             state = {"letters": _letters(text, n, rng)}
@@ -145,11 +136,25 @@ class Heads(Explorer):
         return f"Heads({self.model}, {state}, layer {self.layer}, head {self.head}, {shown})"
 
 
+def _check(model: str, layer: int, head: int, temperature: float, n: int) -> None:
+    """Raise ValueError naming the first argument of Heads that is not what it must be."""
+    if model not in RESTORED:
+        raise ValueError(f"model is {model!r}; it must be one of {', '.join(RESTORED)}")
+    for name, given in (("layer", layer), ("head", head)):
+        if given not in (1, 2):
+            raise ValueError(f"{name} is {given!r}; it must be 1 or 2")
+    low, high = TEMPERATURES
+    if not low <= temperature <= high:
+        raise ValueError(f"temperature is {temperature!r}; it must be from {low} to {high}")
+    if whole("n", n, 2) > 64:
+        raise ValueError(f"n is {n!r}; it must be at most 64")
+
+
 def _numbers(model: str) -> tuple[bytes, list[list]]:
-    """The numbers of a model as little-endian float32, and the name and size of each array."""
+    """The numbers of a model as little-endian float16, and the name and size of each array."""
     with np.load(TRAINED / f"{model}.npz") as stored:
         arrays = {name: stored[name] for name in stored.files}
-    run = b"".join(np.ascontiguousarray(each, "<f4").tobytes() for each in arrays.values())
+    run = b"".join(np.ascontiguousarray(each, "<f2").tobytes() for each in arrays.values())
     return run, [[name, each.size] for name, each in arrays.items()]
 
 

@@ -16,6 +16,18 @@ function near(found, expected, tolerance = 1e-10) {
   }
 }
 
+/** The bits of a number in half precision, cut off; tiny ones are 0. @param {number} x */
+function half(x) {
+  const power = Math.floor(Math.log2(Math.abs(x)));
+  if (power < -14) return 0;
+  return (x < 0 ? 1 << 15 : 0) | ((power + 15) << 10) | Math.floor((Math.abs(x) / 2 ** power - 1) * 1024);
+}
+
+test("half precision: normal, tiny, negative and zero", () => {
+  const bytes = new DataView(Uint16Array.of(0x3c00, 0xc000, 0x3555, 0x0001, 0x0000, 0x7bff).buffer);
+  assert.deepEqual([...unpack(bytes, [["all", 6]]).all], [1, -2, 0.333251953125, 2 ** -24, 0, 65504]);
+});
+
 /** A model with random numbers. @param {boolean} text */
 function random(text) {
   const { width: d, letters, length } = ARCHITECTURE;
@@ -30,8 +42,8 @@ function random(text) {
   }
   sizes.push(["read.weight", text ? letters * d : d], ["read.bias", text ? letters : 1]);
   const total = sizes.reduce((sum, [, size]) => sum + size, 0);
-  const bytes = new DataView(new ArrayBuffer(4 * total));
-  normals(total, 5).forEach((x, i) => bytes.setFloat32(4 * i, 0.4 * x, true));
+  const bytes = new DataView(new ArrayBuffer(2 * total));
+  normals(total, 5).forEach((x, i) => bytes.setUint16(2 * i, half(0.4 * x), true));
   return unpack(bytes, sizes);
 }
 

@@ -5,6 +5,7 @@ import { bestCurve, curveAt, drawProblem } from "./problems.js";
 import { brief, fixed, kept, node, shape } from "./draw.js";
 import { readouts } from "./controls.js";
 import { gaussianOf, headControls, headOf, lineOf, modelOf, showPart, told } from "./headparts.js";
+import { NumbersBehind } from "./numbers.js";
 import { Points } from "./sample.js";
 
 /** @typedef {import("./maths.js").Numbers} Numbers */
@@ -101,7 +102,7 @@ function solverOf(shell, points) {
       estimates: curve.predictions, estimate: here.predictions[0],
       fit: { ...head(curve.weights[layer - 1], which, queries.length, keys.length), estimates: curve.predictions },
       weightTop: Math.max(...own, ...fitted.weights),
-      tilted: weights, smoothed: pool(weights, values), best: bestCurve([query], keys, values)[0],
+      tilted: weights, tiltedName: "smoother's", smoothed: pool(weights, values), best: bestCurve([query], keys, values)[0],
       errors: errorsOf(truth, curve.predictions, keys, values, sigma),
     };
   };
@@ -138,6 +139,7 @@ export function curveIn(shell) {
   const controls = node(picture.side, "div", { class: "d2l-controls" });
   const point = points.pointControls(controls);
   shell.buttons(actionsOn(shell, points), () => points.reset());
+  const numbers = new NumbersBehind(shell);
   return () => {
     const state = solve();
     showPart(state.fit.weights, state.keys.length, picture.shown(state.keys, state.queries.length));
@@ -145,6 +147,7 @@ export function curveIn(shell) {
     showLines(state);
     showControls();
     point.show(state);
+    numbers.update(state, LOOKS);
     return showNumbers(state);
   };
 }

@@ -382,7 +382,6 @@ export const TRUTHS = {
   sine_power: (x) => 2 * Math.sin(x) + x ** 0.8,
   sine: (x) => 2 * Math.sin(x),
   sine_linear: (x) => 2 * Math.sin(x) + x,
-  slow_sine: (x) => 1.4 * Math.sin(1.5 * x),
 };
 
 /** count numbers from low to high, both ends included. @param {number} low @param {number} high @param {number} count */

@@ -8,13 +8,19 @@ export const ARCHITECTURE = { width: 32, heads: 2, layers: 2, letters: 8, length
 const { width: TOKEN, heads: HEADS, layers: LAYERS, letters: ALPHABET } = ARCHITECTURE;
 const HEAD = TOKEN / HEADS; // numbers of a token that a head sees
 
-/** The model in a run of little-endian float32, one tensor after the other: `sizes` are their names and lengths.
+/** The number in half precision. @param {number} half its 16 bits */
+function halfToNumber(half) {
+  const [sign, exponent, rest] = [half >> 15 ? -1 : 1, (half >> 10) & 31, half & 1023];
+  return sign * (exponent ? 2 ** (exponent - 15) * (1 + rest / 1024) : 2 ** -14 * (rest / 1024));
+}
+
+/** The model in a run of little-endian float16, one tensor after the other: `sizes` are their names and lengths.
  *  @param {DataView} bytes @param {[string, number][]} sizes @returns {Model} */
 export function unpack(bytes, sizes) {
   let at = 0;
   return Object.fromEntries(sizes.map(([name, size]) => {
-    const numbers = Float64Array.from({ length: size }, (_, i) => bytes.getFloat32(at + 4 * i, true));
-    at += 4 * size;
+    const numbers = Float64Array.from({ length: size }, (_, i) => halfToNumber(bytes.getUint16(at + 2 * i, true)));
+    at += 2 * size;
     return [name, numbers];
   }));
 }
@@ -192,8 +198,10 @@ export function rowOf(weights, head, i, m, n) {
   return weights.slice((head * m + i) * n, (head * m + i + 1) * n);
 }
 
-/** Widths that are tried, in units of the range of the keys: those of d2lmini.reading_heads. */
-const WIDTHS = Float64Array.from({ length: 160 }, (_, i) => 0.005 * 2000 ** (i / 159));
+/** Widths that are tried first, in units of the range of the keys, and shares of a step around the best of them that are
+ *  tried next: those of d2lmini.reading_heads. */
+const WIDTHS = Float64Array.from({ length: 80 }, (_, i) => 0.005 * 2000 ** (i / 79));
+const NEARBY = Float64Array.from({ length: 21 }, (_, i) => (WIDTHS[1] / WIDTHS[0]) ** (i / 10 - 1));
 
 /** Gaussian weights of one query. @param {number} query @param {Numbers} keys @param {number} sigma */
 export function gaussianWeights(query, keys, sigma) {
@@ -224,13 +232,18 @@ export function readHead(weights, query, keys) {
   if (low === high) return { sigma: NaN, fit: NaN, distance };
   const squares = Float64Array.from(keys, (key) => (query - key) ** 2);
   const guess = new Float64Array(n);
-  let [best, least] = [0, Infinity];
-  WIDTHS.forEach((width, i) => {
-    gaussianRow(squares, width * (high - low), guess);
+  const missed = (/** @type {number} */ sigma) => {
+    gaussianRow(squares, sigma, guess);
     let miss = 0;
     for (let j = 0; j < n; j++) miss += (weights[j] - guess[j]) ** 2;
-    if (miss < least) [best, least] = [i, miss];
-  });
-  const sigma = best === WIDTHS.length - 1 ? NaN : WIDTHS[best] * (high - low);
-  return { sigma, fit: spread > 0 ? 1 - least / spread : 1, distance };
+    return miss;
+  };
+  const best = (/** @type {Float64Array} */ widths) => {
+    const misses = widths.map(missed);
+    const least = misses.indexOf(Math.min(...misses));
+    return { least, sigma: widths[least], miss: misses[least] };
+  };
+  const rough = best(WIDTHS.map((width) => width * (high - low)));
+  const { sigma, miss } = best(NEARBY.map((factor) => factor * rough.sigma));
+  return { sigma: rough.least === WIDTHS.length - 1 ? NaN : sigma, fit: spread > 0 ? 1 - miss / spread : 1, distance };
 }
