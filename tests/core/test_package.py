@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "learning": _CORE | {"progress_bar"},
     "plots": set(),
     "positions": _CHECKS,
-    "widgets": {"data", "kernels", "widgets"},
+    "widgets": {"arguments", "data", "kernels", "widgets"},
     "grade": {"__version__", "exercise_checks", "grade"},
 }
 CORE = [PACKAGE / f"{name}.py" for name in MAY_IMPORT if (PACKAGE / f"{name}.py").exists()]
