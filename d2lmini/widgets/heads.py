@@ -7,7 +7,7 @@ import numpy as np
 import traitlets
 
 from ..arguments import whole
-from .base import Explorer, View, load_module, of_view, positive
+from .base import Explorer, View, load_module, of_view
 
 TRAINED = Path(__file__).parents[1] / "trained"
 LETTERS = "ABCDEFGH"
@@ -93,32 +93,21 @@ class Heads(Explorer):
         text: str | None = None,
         seed: int = 14,
     ):
-        _check(model, layer, head, temperature, n)
+        _check(model, layer, head, temperature, n, text)
         rng = np.random.default_rng(seed)
         if model == "text":
-            state = {"letters": _letters(text, n, rng)}
-            query = _index(-1 if query is None else query, len(state["letters"]))
-        elif text is not None:
-            raise ValueError("text is given, which the regression model cannot read")
+            shown = {"letters": _letters(text, n, rng)}
+            query = _index(-1 if query is None else query, len(shown["letters"]))
         else:
-            state = _problem(n, rng)
-        sigma = BEST_SIGMAS[model] if sigma is None else positive("sigma", sigma)
+            shown = _problem(n, rng)
+            query = 0.5 if query is None else _query(query)
         numbers, sizes = _numbers(model)
+        title = f"the heads of a trained transformer, {model}"
+        state = {"query": query, "layer": layer, "head": head, "temperature": temperature, **shown}
         super().__init__(
-            HeadsView,
-            f"the heads of a trained transformer, {model}",
-            (0.03, 3.0),
-            RESTORED[model],
-            model=model,
-            sigma=sigma,
-            query=0.5 if query is None else _query(query),
-            layer=layer,
-            head=head,
-            temperature=temperature,
-            numbers=numbers,
-            sizes=sizes,
-            **state,
-        )
+            HeadsView, title, (0.03, 3.0), RESTORED[model], model=model, numbers=numbers,
+            sizes=sizes, sigma=BEST_SIGMAS[model] if sigma is None else sigma, **state,
+        )  # fmt: skip
 
     @property
     def model(self) -> str:
@@ -136,8 +125,8 @@ class Heads(Explorer):
         return f"Heads({self.model}, {state}, layer {self.layer}, head {self.head}, {shown})"
 
 
-def _check(model: str, layer: int, head: int, temperature: float, n: int) -> None:
-    """Raise ValueError naming the first argument of Heads that is not what it must be."""
+def _check(model: str, layer: int, head: int, temperature: float, n: int, text: str | None) -> None:
+    """ValueError that names the first argument that cannot be."""
     if model not in RESTORED:
         raise ValueError(f"model is {model!r}; it must be one of {', '.join(RESTORED)}")
     for name, given in (("layer", layer), ("head", head)):
@@ -148,6 +137,8 @@ def _check(model: str, layer: int, head: int, temperature: float, n: int) -> Non
         raise ValueError(f"temperature is {temperature!r}; it must be from {low} to {high}")
     if whole("n", n, 2) > 64:
         raise ValueError(f"n is {n!r}; it must be at most 64")
+    if text is not None and model != "text":
+        raise ValueError("text is given, which the regression model cannot read")
 
 
 def _numbers(model: str) -> tuple[bytes, list[list]]:
