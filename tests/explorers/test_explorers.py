@@ -326,6 +326,6 @@ def test_the_numbers_behind_the_picture_open_as_tables_and_follow(page, site_url
     slider = root.get_by_role("slider", name="Query q")
     slider.focus()
     for _ in range(4):
-        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowRight")
     picture(root)
     assert points.inner_text() != before

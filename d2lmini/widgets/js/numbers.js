@@ -3,8 +3,8 @@ import { fixed, node, write } from "./draw.js";
 
 /** @typedef {import("./picture.js").State} State */
 
-const ALONG = 21; // places at which the curves are read
-const MOST = 100; // points that are listed, the nearest to the query
+const CURVE_ROWS = 21; // places at which the curves are read
+const LISTED = 100; // points that are listed, the nearest to the query
 
 export class NumbersBehind {
   /** @param {import("./shell.js").Shell} shell */
@@ -20,20 +20,20 @@ export class NumbersBehind {
     if (!this.box.open) return;
     const { queries, truth, estimates, keys, values, row, query, tilted, tiltedName = "second weight" } = state;
     const [curves, points] = this.tables;
-    const at = Array.from({ length: ALONG }, (_, i) => Math.round((i * (queries.length - 1)) / (ALONG - 1)));
+    const at = Array.from({ length: CURVE_ROWS }, (_, i) => Math.round((i * (queries.length - 1)) / (CURVE_ROWS - 1)));
     curves.show("The curves", ["query", names.truth, names.estimate], at.map((j) => (
-      [queries[j], truth[j], estimates[j]].map((number) => said(number)))));
-    const near = Array.from(keys.keys()).sort((a, b) => Math.abs(keys[a] - query) - Math.abs(keys[b] - query)).slice(0, MOST);
+      [queries[j], truth[j], estimates[j]].map((number) => tell(number)))));
+    const near = Array.from(keys.keys()).sort((a, b) => Math.abs(keys[a] - query) - Math.abs(keys[b] - query)).slice(0, LISTED);
     near.sort((a, b) => keys[a] - keys[b]);
-    const which = near.length < keys.length ? `The ${MOST} points nearest to the query` : "The points";
+    const which = near.length < keys.length ? `The ${LISTED} points nearest to the query` : "The points";
     const columns = ["key", "value", "weight", ...(tilted ? [tiltedName] : [])];
     points.show(`${which}, and their weights at q = ${fixed(query)}`, columns, near.map((i) => (
-      [said(keys[i]), said(values[i]), said(row[i], 3), ...(tilted ? [said(tilted[i], 3)] : [])])));
+      [tell(keys[i]), tell(values[i]), tell(row[i], 3), ...(tilted ? [tell(tilted[i], 3)] : [])])));
   }
 }
 
 /** @param {number} number */
-const said = (number, digits = 2) => (Number.isNaN(number) ? "none" : fixed(number, digits));
+const tell = (number, digits = 2) => (Number.isNaN(number) ? "none" : fixed(number, digits));
 
 /** A table whose cells are written anew only where something changed. */
 class Table {
