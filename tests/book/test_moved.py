@@ -71,7 +71,7 @@ def test_the_browser_arrives(browser, site, site_url, over, old, new):
     if name:
         page.wait_for_function(
             "name => { const y = document.getElementById(name).getBoundingClientRect().top;"
-            " return y >= -2 && y < innerHeight; }",
+            " return y >= -2 && y < innerHeight / 3; }",
             arg=name,
         )
     page.close()

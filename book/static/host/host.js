@@ -243,7 +243,20 @@
     return failed.length ? "error" : "ready";
   }
 
-  const finish = (/** @type {string} */ outcome) => { document.documentElement.dataset.widgets = outcome; };
+  /** A reader who came for a heading is brought there once more: what stands above it has grown. Not who has moved on. */
+  let moved = false;
+  for (const deed of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+    addEventListener(deed, () => { moved = true; }, { once: true, passive: true });
+  }
+  const arrive = () => {
+    if (!moved) document.querySelector(":target")?.scrollIntoView();
+  };
+
+  const finish = (/** @type {string} */ outcome) => {
+    document.documentElement.dataset.widgets = outcome;
+    const mathematics = /** @type {any} */ (window).MathJax?.startup?.promise ?? Promise.resolve();
+    mathematics.then(() => requestAnimationFrame(() => requestAnimationFrame(arrive)));
+  };
   const begin = () => start().then(finish, (error) => { console.error(error); finish("error"); });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
   else begin();
