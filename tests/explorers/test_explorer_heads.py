@@ -88,8 +88,8 @@ def reading_matches(shown, row, query, keys):
     explained = next(v for k, v in shown.items() if k.startswith("explained by a Gaussian"))
     assert share(explained) == pytest.approx(expected.fit, abs=0.0051)
     width = next(v for k, v in shown.items() if k.startswith("its σ"))
-    if width.startswith("none"):  # the widest that is tried fits best
-        assert expected.sigma == pytest.approx(10 * np.ptp(keys))
+    if width.startswith("none"):  # the widest that is tried fits best, or one within a step of it
+        assert expected.sigma > 9 * np.ptp(keys)
     else:
         assert number(width) == pytest.approx(expected.sigma, abs=0.0051)
     effective = number(shown["effective keys 1/Σα²"])
