@@ -2,20 +2,18 @@
 
 import functools
 import http.server
-import inspect
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import playwright
 import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
 
 from tools import ROOT, build
 from tools.find_browser import ARGUMENTS, NoBrowser, find_browser
+from tools.find_node import find_node
 
 SITE = ROOT / "_build" / "html"
 #: What a test asks for that says where it belongs: `make check` leaves these out.
@@ -81,13 +79,10 @@ def browser(browser_path: str) -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def node() -> str:
     """The node that Playwright's wheel brings along."""
-    name = "node.exe" if sys.platform == "win32" else "node"
-    path = Path(inspect.getfile(playwright)).parent / "driver" / name
-    if not path.exists():
-        pytest.fail(
-            f"playwright came without node ({path}): reinstall requirements.txt", pytrace=False
-        )
-    return str(path)
+    try:
+        return find_node()
+    except FileNotFoundError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture

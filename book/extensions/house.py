@@ -1,27 +1,17 @@
-"""What the site needs beyond Jupyter Book: MathJax and icons from the site itself, links to raw
-HTML anchors, and pages that are right before any script has run."""
+"""What the site needs beyond Jupyter Book: icons from the site itself, links to raw HTML anchors,
+and pages that are right before any script has run."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import struct
-from importlib.metadata import files
 from pathlib import Path
 
 from docutils import nodes
 from docutils.transforms import Transform
 from sphinx.application import Sphinx
 
-MATHJAX = "sphinx-mathjax-offline/static/mathjax/"
-MATHJAX_SCRIPT = "tex-chtml.js"
-#: Fonts, and what the formula menu loads when a reader asks it for speech or braille.
-MATHJAX_MORE = ("output/chtml/fonts/woff-v2", "a11y", "input/mml")
-MATHJAX_FILES = (
-    MATHJAX_SCRIPT,
-    "input/mml.js",
-    *(f"sre/mathmaps/{name}.json" for name in ("base", "en", "nemeth")),
-)
 ANCHOR = re.compile(r"<[a-z][^>]*?\s(?:id|name)=[\"']([^\"']+)[\"']", re.IGNORECASE)
 FIGURE = re.compile(r'<img (?P<rest>[^>]*?src="(?P<path>(?:\.\./)*_images/[^"]+\.png)")')
 #: What marks a solution for those who make exercises of it; a reader has no use for it.
@@ -62,28 +52,6 @@ class RawAnchors(Transform):
         self.document.myst_slugs = slugs
         env = self.document.settings.env
         env.metadata[env.docname]["myst_slugs"] = slugs
-
-
-def mathjax_folder() -> Path:
-    """Where pip put MathJax's files.
-
-    Raises FileNotFoundError when the package that carries them is not installed.
-    """
-    for file in files("sphinx-mathjax-offline") or []:
-        if file.as_posix().endswith(MATHJAX + MATHJAX_SCRIPT):
-            return Path(file.locate()).parent
-    raise FileNotFoundError("MathJax's files: install requirements.txt")
-
-
-def copy_mathjax(static: Path) -> None:
-    """Copy the script and its fonts, which is all that a page with mathematics loads."""
-    source, target = mathjax_folder(), static / "mathjax"
-    target.mkdir(parents=True, exist_ok=True)
-    for folder in MATHJAX_MORE:
-        shutil.copytree(source / folder, target / folder, dirs_exist_ok=True)
-    for file in MATHJAX_FILES:
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source / file, target / file)
 
 
 def drop_unused(static: Path) -> None:
@@ -128,30 +96,20 @@ def finish_pages(site: Path, root: str) -> None:
 def only_where_needed(
     app: Sphinx, name: str, template: str, context: dict, doctree: object
 ) -> None:
-    """No MathJax on pages without mathematics; Colab and Binder for notebooks only."""
+    """Colab and Binder for notebooks only."""
     if not app.env.doc2path(name).endswith(".ipynb"):
         buttons = context.get("header_buttons", [])
         context["header_buttons"] = [b for b in buttons if b.get("label") != "launch-buttons"]
-    if 'class="math ' in context.get("body", ""):
-        return
-
-    def is_mathjax(script: object) -> bool:
-        body = getattr(script, "attributes", {}).get("body", "")
-        return "mathjax" in f"{getattr(script, 'filename', script)} {body}".lower()
-
-    context["script_files"] = [s for s in context.get("script_files", []) if not is_mathjax(s)]
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
         static = Path(app.outdir, "_static")
-        copy_mathjax(static)
         drop_unused(static)
         finish_pages(Path(app.outdir), app.config.master_doc)
 
 
 def setup(app: Sphinx) -> dict:
-    app.config.mathjax_path = f"mathjax/{MATHJAX_SCRIPT}"
     app.add_config_value(
         "comments_config", {}, ""
     )  # jupyter-book sets it for an extension left out here

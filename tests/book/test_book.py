@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from sphinxcontrib import katex
 
 from tools import ROOT, build, links
 
@@ -142,11 +143,30 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site):
 
 
 @pytest.mark.parametrize("name", [*PAGES, "search"])
-def test_mathjax_is_loaded_where_there_is_mathematics_and_only_there(site, name):
+def test_what_formulas_need_is_loaded_where_there_is_one_and_only_there(site, name):
     text = text_of(site, name)
-    scripts = [a for a in Elements(text).all("script") if "mathjax" in a.get("src", "").lower()]
-    assert len(scripts) == ('class="math ' in text)
-    assert all("async" in script for script in scripts)
+    assert "mathjax" not in text.lower()
+    needed = re.findall(r'(?:href|src)="[^"]*katex/([\w.-]+?)(?:\?[^"]*)?"', text)
+    expected = ["copy-tex.min.js", "katex.min.css"] if 'class="math ' in text else []
+    assert sorted(needed) == expected
+
+
+@each_page
+def test_every_formula_is_set_for_the_eye_and_for_the_ear(site, name):
+    text = text_of(site, name)
+    for formula in text.split('class="math ')[1:]:
+        assert re.match(r'[^>]*>\s*(<span class="katex-display">)?<span class="katex">', formula)
+        assert formula.count("<math ") == formula.count('encoding="application/x-tex"') == 1
+        assert formula.count('class="katex-html" aria-hidden="true"') == 1
+    assert "katex-error" not in text
+
+
+def test_style_and_fonts_of_formulas_are_of_the_katex_that_sets_them():
+    folder = ROOT / "book" / "static" / "katex"
+    style = (folder / "katex.min.css").read_text()
+    assert f'content:"{katex.katex_version}"' in style
+    fonts = set(re.findall(r"url\((fonts/[^)]+)\)", style))
+    assert fonts == {file.relative_to(folder).as_posix() for file in folder.glob("fonts/*")}
 
 
 def test_mathematics_is_somewhere(site):

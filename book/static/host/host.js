@@ -254,8 +254,7 @@
 
   const finish = (/** @type {string} */ outcome) => {
     document.documentElement.dataset.widgets = outcome;
-    const mathematics = /** @type {any} */ (window).MathJax?.startup?.promise ?? Promise.resolve();
-    mathematics.then(() => requestAnimationFrame(() => requestAnimationFrame(arrive)));
+    document.fonts.ready.then(() => requestAnimationFrame(() => requestAnimationFrame(arrive)));
   };
   const begin = () => start().then(finish, (error) => { console.error(error); finish("error"); });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
