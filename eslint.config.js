@@ -18,5 +18,5 @@ export default [
   { files: ["d2lmini/widgets/js/*.js"], languageOptions: { globals: globals.browser } },
   { files: ["book/static/**/*.js"], languageOptions: { globals: globals.browser, sourceType: "script" } },
   { files: ["tests/js/*.js", "eslint.config.js"], languageOptions: { globals: globals.node } },
-  { ignores: ["_build/", "node_modules/", ".venv*/", "build/", "book/templates/"] },
+  { ignores: ["_build/", "node_modules/", ".venv*/", "build/", "book/templates/", "book/static/katex/"] },
 ];

@@ -14,20 +14,27 @@ RULES = {
 
 _ONE_OF_EACH = """() => {
   const seen = new Set();
-  for (const token of document.querySelectorAll('.highlight pre span[class]')) {
-    const style = getComputedStyle(token);
-    const parents = token.parentElement.className + '|' + token.closest('.highlight').className;
-    const key = [token.className, parents, style.color, style.backgroundColor].join('|');
-    if (seen.has(key)) token.replaceWith(...token.childNodes);
-    else seen.add(key);
+  const again = (element, ...context) => {
+    const { color, backgroundColor } = getComputedStyle(element);
+    const key = [element.className, color, backgroundColor, ...context].join('|');
+    return seen.size === seen.add(key).size;
+  };
+  for (const token of document.querySelectorAll('.highlight pre span[class], dt.sig span[class]')) {
+    const within = [token.parentElement.className, token.closest('.highlight, dt').className];
+    if (again(token, ...within)) token.replaceWith(...token.childNodes);
   }
+  for (const formula of document.querySelectorAll('.katex-html')) {
+    if (again(formula, formula.closest('[class]:not(.math, .math *)').className)) formula.remove();
+  }
+  const rows = document.querySelectorAll('.d2l-numbers tbody tr:nth-child(n + 3)');
+  rows.forEach(row => row.remove());
   return seen.size;
 }"""
 
 
-def one_of_each_token(page: Page) -> int:
-    """Leave one span of each look in highlighted code; how many there are.
+def one_of_each_look(page: Page) -> int:
+    """Leave one span of each look in code, one formula, two rows of numbers; how many looks.
 
-    A chapter has eight thousand, of some twenty looks: axe measures the contrast of each.
+    A chapter has ten thousand elements, of some forty looks: axe measures the contrast of each.
     """
     return page.evaluate(_ONE_OF_EACH)

@@ -12,7 +12,7 @@ import yaml
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from tests.book.axe import RULES, one_of_each_token
+from tests.book.axe import RULES, one_of_each_look
 from tools import ROOT
 
 SITE = ROOT / "_build" / "html"
@@ -120,10 +120,10 @@ def test_every_control_is_24_pixels_wide_and_high(visit):
 
 
 def test_a_page_has_no_accessibility_violations(visit):
-    """Last, for it opens every fold and takes colours of code out that stand there twice."""
+    """Last, for it opens every fold and takes out what looks like something before it."""
     page = visit.page
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
-    one_of_each_token(page)
+    one_of_each_look(page)
     for scheme, rules in RULES.items():
         page.emulate_media(color_scheme=scheme)
         page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")

@@ -8,6 +8,7 @@ import ipywidgets
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from d2lmini.widgets import Attention
 from tests.book.axe import RULES
@@ -306,7 +307,11 @@ def test_a_step_goes_to_the_outputs(explorer):
     explorer.get_by_role("button", name="Step to the outputs").click()
     setting = {**PLAIN, "kernel": "rbf"}
     matches(explorer, in_python(POINTS, setting)[0], kernel="rbf")
-    assert "one step of mean shift" in explorer.locator(".d2l-status").inner_text()
+    said = explorer.locator(".d2l-status")
+    explorer.page.wait_for_timeout(900)
+    assert "one step of mean shift" in said.inner_text()
+    explorer.get_by_label("Kernel").select_option("cosine")
+    expect(said).to_contain_text("cosine")
 
 
 def test_the_status_line_sums_up(explorer):

@@ -109,18 +109,19 @@ function tokenControls(parent, { limit, labels, choose, move }) {
 /** What the buttons do, by their labels; `reorder(order)` hears which token went where.
  *  @param {Shell} shell @param {(order: number[]) => void} reorder */
 function actionsOn(shell, reorder) {
+  const tell = (/** @type {string} */ text) => shell.say(text, { stays: true });
   return {
     "Put all on the circle"() {
       const before = /** @type {Point[]} */ (shell.get("points"));
       const points = onCircle(before);
       shell.change({ points });
-      shell.say(largestDifference(points, before) < 1e-9 ? "All tokens are on the unit circle already."
+      tell(largestDifference(points, before) < 1e-9 ? "All tokens are on the unit circle already."
         : "All tokens are on the unit circle: there dot product, cosine and RBF give the same weights.");
     },
     "Step to the outputs"() {
       shell.change({ points: solve(shell).outputs });
       const step = shell.get("kernel") === "rbf" ? "mean shift" : "attention";
-      shell.say(`Each token stands where its output was: one step of ${step}.`);
+      tell(`Each token stands where its output was: one step of ${step}.`);
     },
     "Shuffle the words"() {
       const [shuffles, query] = [shell.get("shuffles") + 1, shell.get("query")];
@@ -128,7 +129,7 @@ function actionsOn(shell, reorder) {
       const [tokens, points] = ["tokens", "points"].map((trait) => order.map((i) => shell.get(trait)[i]));
       reorder(order);
       shell.change({ tokens, points, shuffles, query: query === null ? null : order.indexOf(query) });
-      shell.say(`Shuffled: ${tokens.join(" ")}. Each token kept its point.`);
+      tell(`Shuffled: ${tokens.join(" ")}. Each token kept its point.`);
     },
   };
 }

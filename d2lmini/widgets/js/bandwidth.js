@@ -113,7 +113,7 @@ function actionsOn(shell, scene, solve, earlier) {
   const goToBest = (/** @type {"error" | "leaveOneOut"} */ error, /** @type {string} */ called) => {
     const sigma = bestSigma(solve().curves, error);
     if (sigma) shell.change({ sigma });
-    shell.say(sigma ? `${called} is smallest at σ = ${brief(sigma)}.` : `${called} is nowhere defined.`);
+    shell.say(sigma ? `${called} is smallest at σ = ${brief(sigma)}.` : `${called} is nowhere defined.`, { stays: true });
   };
   const drawPoints = (count = scene.count) => {
     if (count === scene.count) earlier.add(solve());

@@ -123,7 +123,8 @@ function actionsOn(shell, points) {
         meanSquaredError(estimatesAt(points.queries, keys, values, "gaussian", sigma), truth)));
       const least = errors.indexOf(Math.min(...errors));
       shell.change({ sigma: TRIED[least] });
-      shell.say(`σ = ${brief(TRIED[least])} comes nearest to this curve: mean squared error ${fixed(errors[least], 3)}.`);
+      const error = `mean squared error ${fixed(errors[least], 3)}`;
+      shell.say(`σ = ${brief(TRIED[least])} comes nearest to this curve: ${error}.`, { stays: true });
     },
   };
 }
