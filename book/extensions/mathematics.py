@@ -7,8 +7,12 @@ fonts and what copies a formula as LaTeX lie in book/static/katex, from the same
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
+import socket
+import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -27,6 +31,33 @@ def only_with_formulas(
         context[kind] = [f for f in files if unwanted not in str(getattr(f, "filename", f))]
 
 
+def start_server(folder: Path, patience: float) -> tuple[subprocess.Popen, socket.socket]:
+    """Start KaTeX in node and connect to it; ``patience`` is in seconds.
+
+    A socket has its name before its server listens, so whoever connects as soon as it sees the name
+    is at times refused: this asks again. A server that does not answer is not left behind.
+    """
+    name = folder / "katex.sock"
+    process = subprocess.Popen(
+        katex.KaTeXServer.build_command(socket=name),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=folder,
+    )
+    end = time.monotonic() + patience
+    while time.monotonic() < end and process.poll() is None:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(str(name))
+        except (FileNotFoundError, ConnectionRefusedError):
+            connection.close()
+            time.sleep(0.01)
+        else:
+            return process, connection
+    process.kill()
+    raise katex.KaTeXServer.timeout_error(patience)
+
+
 def prepare() -> None:
     """KaTeX in Playwright's node, its files where no package.json calls them ES modules.
 
@@ -40,6 +71,8 @@ def prepare() -> None:
     katex.NODEJS_BINARY = find_node()
     katex.KATEX_DEFAULT_OPTIONS = {"throwOnError": True}
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0
+    if os.name == "posix":
+        katex.KaTeXServer.start_server_process = start_server
 
 
 def setup(app: Sphinx) -> dict:

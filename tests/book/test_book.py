@@ -1,6 +1,7 @@
 """The built site as files, and the build itself: what is there, what faults and edits do."""
 
 import html
+import importlib.util
 import json
 import re
 import shutil
@@ -167,6 +168,54 @@ def test_style_and_fonts_of_formulas_are_of_the_katex_that_sets_them():
     assert f'content:"{katex.katex_version}"' in style
     fonts = set(re.findall(r"url\((fonts/[^)]+)\)", style))
     assert fonts == {file.relative_to(folder).as_posix() for file in folder.glob("fonts/*")}
+
+
+def mathematics():
+    """The extension, as Sphinx loads it: by its file."""
+    file = ROOT / "book" / "extensions" / "mathematics.py"
+    spec = importlib.util.spec_from_file_location("mathematics", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+#: A server whose socket is there, refusing, before it listens; or which never listens.
+LATE = """
+import socket, sys, time
+given = socket.socket(socket.AF_UNIX)
+given.bind(sys.argv[1])
+time.sleep(float(sys.argv[2]))
+given.listen()
+time.sleep(60)
+"""
+
+
+def late_server(monkeypatch, seconds: float) -> None:
+    def command(socket):
+        return [sys.executable, "-c", LATE, str(socket), str(seconds)]
+
+    monkeypatch.setattr(katex.KaTeXServer, "build_command", command)
+
+
+def test_a_formula_server_that_listens_late_is_waited_for(tmp_path, monkeypatch):
+    late_server(monkeypatch, 0.5)
+    process, connection = mathematics().start_server(tmp_path, patience=30)
+    assert connection.getpeername() == str(tmp_path / "katex.sock")
+    connection.close()
+    process.kill()
+    process.wait()
+
+
+def test_a_formula_server_that_never_listens_is_said_and_not_left_behind(tmp_path, monkeypatch):
+    late_server(monkeypatch, 60)
+    started = []
+    popen = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[0]
+    )
+    with pytest.raises(katex.KaTeXError, match="after 0.5 seconds"):
+        mathematics().start_server(tmp_path, patience=0.5)
+    assert started[0].wait(timeout=10) != 0
 
 
 def test_mathematics_is_somewhere(site):
