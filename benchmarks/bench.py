@@ -1,18 +1,13 @@
 """Speed beside peers and at scale, redraw times and page weights, in one run: ``make bench``.
 
 Ratios compare fastest runs, taken in turns, so that a busy machine slows both alike. What fails is
-a ratio under half of what is required, or a redraw whose median takes more than twice its budget;
-weights are printed beside theirs.
+a ratio under half of what is required, and a redraw, a weight or a wait over twice its budget.
 """
 
-import functools
-import gzip
-import http.server
 import inspect
 import json
 import sys
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -22,13 +17,12 @@ from ipywidgets.embed import dependency_state
 from playwright.sync_api import Browser, TimeoutError, sync_playwright
 from statsmodels.nonparametric.kernel_regression import KernelReg
 
-from benchmarks import scale
+from benchmarks import pages, scale
 from benchmarks.timing import fastest
 from d2lmini import data, nadaraya_watson, select_bandwidth, widgets
 from tools import ROOT
 from tools.find_browser import ARGUMENTS, find_browser
 
-SITE = ROOT / "_build" / "html"
 HOST = ROOT / "book" / "static" / "host"
 
 
@@ -199,83 +193,6 @@ def moves(
         page.close()
 
 
-# Pages over the wire -----------------------------------------------------------------------------
-
-PLAIN = {".png", ".jpg", ".woff", ".woff2", ".gz", ".zip"}
-
-
-class Compressing(http.server.SimpleHTTPRequestHandler):
-    """Serves files as GitHub Pages does, gzipped where that pays; notes the bytes of each path."""
-
-    def __init__(self, *arguments, sent: dict[str, int], **keywords):
-        self.sent = sent
-        super().__init__(*arguments, **keywords)
-
-    def do_GET(self) -> None:
-        path = Path(self.translate_path(self.path))
-        if path.is_dir():
-            path /= "index.html"
-        if not path.is_file():
-            self.send_error(404)
-            return
-        body = path.read_bytes()
-        self.send_response(200)
-        self.send_header("Content-Type", self.guess_type(path))
-        if path.suffix not in PLAIN:
-            body = gzip.compress(body, 6)
-            self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.sent[self.path.split("?")[0]] = len(body)
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-def first_visit(browser: Browser, page_name: str) -> tuple[dict[str, int], dict[str, int]]:
-    """Bytes by path that a first visit loads: those always needed, and lazily loaded pictures."""
-    sent: dict[str, int] = {}
-    handler = functools.partial(Compressing, directory=str(SITE), sent=sent)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        page = context.new_page()
-        address = f"http://127.0.0.1:{server.server_port}/{page_name}"
-        page.goto(address, wait_until="networkidle")
-        page.wait_for_timeout(300)
-        lazy = set(
-            page.eval_on_selector_all(
-                "img[loading=lazy]", "all => all.map(img => new URL(img.src).pathname)"
-            )
-        )
-        context.close()
-        server.shutdown()
-    return (
-        {path: size for path, size in sent.items() if path not in lazy},
-        {path: size for path, size in sent.items() if path in lazy},
-    )
-
-
-def page_weights(browser: Browser) -> None:
-    pages = [SITE / "intro.html", *sorted(SITE.glob("chapters/*.html"))]
-    pages += sorted(SITE.glob("exercises/**/*.html"))
-    pages = [page.relative_to(SITE).as_posix() for page in pages if page.exists()]
-    print("First visit, compressed, lazily loaded figures apart (budget 700 kB)")
-    if not pages:
-        print("  there is no built book: run  make book")
-    for name in pages:
-        needed, lazy = first_visit(browser, name)
-        total = sum(needed.values())
-        heaviest = max(needed, key=needed.get)
-        over = "   OVER" if total > 700_000 else ""
-        print(
-            f"  {name:<46} {total / 1000:5.0f} kB in {len(needed)} files, "
-            f"most {needed[heaviest] / 1000:.0f} kB {Path(heaviest).name}; "
-            f"figures {sum(lazy.values()) / 1000:.0f} kB{over}"
-        )
-
-
 def main() -> int:
     warnings.simplefilter("ignore", FutureWarning)
     passed = beside_peers()
@@ -283,7 +200,8 @@ def main() -> int:
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
         passed &= redraw_times(browser)
-        page_weights(browser)
+        passed &= pages.weights(browser)
+        passed &= pages.slow_line(browser, pages.lively())
         browser.close()
     return 0 if passed else 1
 

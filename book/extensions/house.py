@@ -21,6 +21,8 @@ MARK = re.compile(
 SIDEBAR = '<div id="pst-primary-sidebar"'
 #: Folded cells say what they do; this label said something else.
 FOLD_LABEL = ' aria-label="Toggle hidden content"'
+#: The logos in the menu of a closed button are fetched when it opens.
+LAUNCH_LOGO = re.compile(r'<img (?=alt="\w+ logo" src="[^"]*images/logo_)')
 ICON_FONT = re.compile(
     r"@font-face\{[^}]*Font Awesome[^}]*\}|(?:\.fa-[\w-]+:before,?)+\{content:[^}]*\}"
 )
@@ -86,6 +88,7 @@ def finish_pages(site: Path, root: str) -> None:
         text = text.replace('data-theme="auto"', 'data-theme="light"', 1)
         text = text.replace(SIDEBAR, f'{SIDEBAR} role="complementary" aria-label="Book"', 1)
         text = text.replace(FOLD_LABEL, "")
+        text = LAUNCH_LOGO.sub('<img loading="lazy" ', text)
         text = MARK.sub("", text)
         text = FIGURE.sub(lambda figure, folder=page.parent: load_late(figure, folder), text)
         page.write_text(text, encoding="utf-8")

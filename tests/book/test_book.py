@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from fontTools.ttLib import TTFont
 from sphinxcontrib import katex
 
 from tools import ROOT, build, links
@@ -27,6 +28,15 @@ NOTEBOOKS = [page for page in PAGES if (ROOT / f"{page}.ipynb").exists()]
 EXPLORERS = {"intro": ["Smoother"], "chapters/02_nadaraya_watson": ["Smoother"]}
 
 each_page = pytest.mark.parametrize("name", PAGES)
+
+
+def extension(name: str):
+    """A module of book/extensions, as Sphinx loads it: by its file."""
+    file = ROOT / "book" / "extensions" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 class Elements(HTMLParser):
@@ -170,15 +180,6 @@ def test_style_and_fonts_of_formulas_are_of_the_katex_that_sets_them():
     assert fonts == {file.relative_to(folder).as_posix() for file in folder.glob("fonts/*")}
 
 
-def mathematics():
-    """The extension, as Sphinx loads it: by its file."""
-    file = ROOT / "book" / "extensions" / "mathematics.py"
-    spec = importlib.util.spec_from_file_location("mathematics", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 #: A server whose socket is there, refusing, before it listens; or which never listens.
 LATE = """
 import socket, sys, time
@@ -199,7 +200,7 @@ def late_server(monkeypatch, seconds: float) -> None:
 
 def test_a_formula_server_that_listens_late_is_waited_for(tmp_path, monkeypatch):
     late_server(monkeypatch, 0.5)
-    process, connection = mathematics().start_server(tmp_path, patience=30)
+    process, connection = extension("mathematics").start_server(tmp_path, patience=30)
     assert connection.getpeername() == str(tmp_path / "katex.sock")
     connection.close()
     process.kill()
@@ -213,8 +214,8 @@ def test_a_formula_server_that_never_listens_is_said_and_not_left_behind(tmp_pat
     monkeypatch.setattr(
         subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[0]
     )
-    with pytest.raises(katex.KaTeXError, match="after 0.5 seconds"):
-        mathematics().start_server(tmp_path, patience=0.5)
+    with pytest.raises(katex.KaTeXError, match=r"after 0\.5 seconds"):
+        extension("mathematics").start_server(tmp_path, patience=0.5)
     assert started[0].wait(timeout=10) != 0
 
 
@@ -261,6 +262,55 @@ def test_every_icon_that_a_page_uses_is_drawn(site):
         ]:
             for icon in set(re.findall(r"\bfa-[\w-]+", attributes.get("class", ""))) - kinds:
                 assert f".{icon} " in style, f"{name} shows {icon}, which book.css does not draw"
+
+
+# -------------------------------------------------------------------------------- what is left out
+
+
+STAYS = """.a{x:1} #b .a{x:1} em>.a:hover::before{x:1} :root{--y:2} .a:not(.gone){x:1}
+[data-gone] .a{x:1} .a,.gone{x:1} .a:is(.gone,em){x:1} @media print{.gone{x:1}.a{x:1}}
+@font-face{font-family:gone}"""
+GOES = (
+    ".gone{x:1} .a .gone{x:1} #gone{x:1} strong.a{x:1} .a:is(.gone){x:1} @media print{.gone{x:1}}"
+)
+LEFT = """.a{x:1}#b .a{x:1}em>.a:hover::before{x:1}:root{--y:2}.a:not(.gone){x:1}[data-gone] .a{x:1}
+.a{x:1}.a:is(.gone,em){x:1}@media print{.a{x:1}}@font-face{font-family:gone}"""
+
+
+def squeezed(css: str) -> str:
+    return re.sub(r"(?<=[{},]) +| +(?=[{])|\n", "", css)
+
+
+def test_a_rule_that_can_match_stays_and_no_other():
+    left = extension("lean").lean(STAYS + GOES, {"a", "b", "em"})
+    assert squeezed(left) == squeezed(LEFT)
+
+
+def test_words_are_those_of_pages_and_scripts(tmp_path):
+    page, script = tmp_path / "a.html", tmp_path / "a.js"
+    page.write_text("<p class='one two' id=three><script>f('four')</script>")
+    script.write_text("x.classList.add('five-six')")
+    words = extension("lean").words_of([page], [script])
+    assert words >= {"one", "two", "three", "four", "five-six", "p", "html"}
+    assert "seven" not in words
+
+
+def test_letters_of_formulas_are_those_that_are_drawn(tmp_path):
+    page = tmp_path / "a.html"
+    page.write_text('<b>w<span class="katex-html"><i>x<span>&lt;</span></i></span>y</b><span>z')
+    assert extension("lean").letters_of([page]) == set(" \u00a0x<")
+
+
+def test_fonts_have_the_letters_of_formulas_and_are_small(site):
+    fonts = site / "_static" / "katex" / "fonts"
+    main, italic = (
+        TTFont(fonts / f"KaTeX_{name}.woff2").getBestCmap()
+        for name in ("Main-Regular", "Math-Italic")
+    )
+    assert {ord(x) for x in "0123456789=()−≤∞"} <= set(main)
+    assert {ord(x) for x in "αnqkvσ"} <= set(italic)
+    for font in (ROOT / "book" / "static" / "katex" / "fonts").glob("*.woff2"):
+        assert (fonts / font.name).stat().st_size < font.stat().st_size
 
 
 # ------------------------------------------------------------------------- the link checker

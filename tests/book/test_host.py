@@ -1,6 +1,8 @@
 """The static widget host on pages made here: each control it draws, links, buffers, failures."""
 
+import http.server
 import json
+import threading
 
 import anywidget
 import ipywidgets
@@ -10,9 +12,10 @@ import traitlets
 from tools import ROOT
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>host</title>
-<script src="{host}" defer></script>
+<script src="{host}" async></script>
 <script type="application/vnd.jupyter.widget-state+json">{state}</script>
 <body>{views}</body></html>"""
+HOST = ROOT / "book" / "static" / "host" / "host.js"
 
 
 class Probe(anywidget.AnyWidget):
@@ -45,6 +48,18 @@ class Bytes(anywidget.AnyWidget):
     data = traitlets.Bytes(b"").tag(sync=True)
 
 
+def page_of(host: str, *widgets) -> str:
+    """A page that displays the widgets."""
+    state = ipywidgets.Widget.get_manager_state(drop_defaults=False)
+    views = "".join(
+        '<div><script type="application/vnd.jupyter.widget-view+json">'
+        + json.dumps({"version_major": 2, "version_minor": 0, "model_id": w.model_id})
+        + "</script></div>"
+        for w in widgets
+    )
+    return PAGE.format(host=host, state=json.dumps(state).replace("</", "<\\/"), views=views)
+
+
 @pytest.fixture
 def show(browser, tmp_path):
     """Write a page that displays the widgets, open it from file://, return it."""
@@ -52,19 +67,8 @@ def show(browser, tmp_path):
     ipywidgets.Widget.close_all()
 
     def open_page(*widgets):
-        state = ipywidgets.Widget.get_manager_state(drop_defaults=False)
-        views = "".join(
-            '<script type="application/vnd.jupyter.widget-view+json">'
-            + json.dumps({"version_major": 2, "version_minor": 0, "model_id": w.model_id})
-            + "</script>"
-            for w in widgets
-        )
-        text = json.dumps(state)
         file = tmp_path / f"page{len(pages)}.html"
-        host = (ROOT / "book" / "static" / "host" / "host.js").as_uri()
-        file.write_text(
-            PAGE.format(host=host, state=text.replace("</", "<\\/"), views=views), encoding="utf-8"
-        )
+        file.write_text(page_of(HOST.as_uri(), *widgets), encoding="utf-8")
         page = browser.new_page()
         pages.append(page)
         page.goto(file.as_uri())
@@ -151,3 +155,54 @@ def test_a_control_the_host_does_not_know_is_an_error_that_names_it(show):
     page = show(ipywidgets.ColorPicker())
     assert outcome(page) == "error"
     assert "ColorPickerModel" in page.get_by_role("alert").inner_text()
+
+
+class Halting(http.server.BaseHTTPRequestHandler):
+    """Sends a page up to a place and the rest when it is told to."""
+
+    head, tail, go_on = b"", b"", threading.Event()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        script = self.path == "/host.js"
+        self.send_header("Content-Type", "text/javascript" if script else "text/html")
+        self.end_headers()
+        self.wfile.write(HOST.read_bytes() if script else self.head)
+        self.wfile.flush()
+        if not script:
+            self.go_on.wait(30)
+            self.wfile.write(self.tail)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize("cut", ["after the view", "in the view", "in the state"])
+def test_an_explorer_does_not_wait_for_the_page_below_it(browser, cut):
+    ipywidgets.Widget.close_all()
+    text = page_of("host.js", Probe(word="above")).replace("</body>", "<p>below</p></body>")
+    place = {
+        "after the view": text.index("low</p>"),
+        "in the view": text.rindex('"model_id"'),
+        "in the state": text.index('"_esm"'),
+    }[cut]
+    halting = type("Halting", (Halting,), {"go_on": threading.Event()})
+    halting.head, halting.tail = text[:place].encode(), text[place:].encode()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), halting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_port}/", wait_until="commit")
+        explorer = page.locator(".widget-any")
+        if cut == "after the view":
+            explorer.wait_for(timeout=20_000)
+            assert page.evaluate("document.readyState") == "loading"
+        else:
+            page.wait_for_timeout(500)
+            assert explorer.count() == 0
+        assert page.evaluate("document.documentElement.dataset.widgets") is None
+        halting.go_on.set()
+        page.wait_for_function("document.documentElement.dataset.widgets !== undefined")
+        assert outcome(page) == "ready"
+        assert explorer.all_inner_texts() == ["1 above 1"]
+        page.close()
+        server.shutdown()

@@ -230,17 +230,47 @@
     }
   }
 
-  async function start() {
+  /** Whether the parser is done with an element: something comes after it. @param {Node} element */
+  function whole(element) {
+    if (document.readyState !== "loading") return true;
+    for (let at = /** @type {Node | null} */ (element); at; at = at.parentNode) if (at.nextSibling) return true;
+    return false;
+  }
+
+  /** @type {Map<Element, Promise<void>>} */
+  const started = new Map();
+  const read = new Set();
+
+  /** Read the states and begin the views that are in the page by now. */
+  function take() {
     for (const script of document.querySelectorAll(STATE)) {
-      for (const [id, description] of Object.entries(JSON.parse(script.textContent ?? "").state)) {
-        models.set(id, new Model(id, description));
+      if (read.has(script) || !whole(script)) continue;
+      read.add(script);
+      const { state } = JSON.parse(script.textContent ?? "");
+      for (const [id, description] of Object.entries(state)) models.set(id, new Model(id, description));
+      for (const id of Object.keys(state)) {
+        const model = resolve(id);
+        if (/^(Directional)?LinkModel$/.test(model.name)) link(model);
       }
     }
-    for (const model of models.values()) if (/^(Directional)?LinkModel$/.test(model.name)) link(model);
-    const results = await Promise.allSettled([...document.querySelectorAll(VIEW)].map(replace));
+    for (const script of document.querySelectorAll(VIEW)) {
+      if (read.size && !started.has(script) && whole(script)) started.set(script, replace(script));
+    }
+  }
+
+  async function start() {
+    take();
+    const results = await Promise.allSettled(started.values());
     const failed = results.filter((result) => result.status === "rejected");
     for (const { reason } of failed) console.error(reason);
     return failed.length ? "error" : "ready";
+  }
+
+  /** While the page still arrives, between two pictures of it: an explorer does not wait for the text below it. */
+  function early() {
+    if (document.readyState !== "loading") return;
+    if (document.body) take();
+    requestAnimationFrame(early);
   }
 
   /** A reader who came for a heading is brought there once more: what stands above it has grown. Not who has moved on. */
@@ -257,6 +287,8 @@
     document.fonts.ready.then(() => requestAnimationFrame(() => requestAnimationFrame(arrive)));
   };
   const begin = () => start().then(finish, (error) => { console.error(error); finish("error"); });
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
-  else begin();
+  if (document.readyState === "loading") {
+    document.addEventListener("DOMContentLoaded", begin);
+    requestAnimationFrame(early);
+  } else begin();
 })();
